@@ -1,0 +1,175 @@
+use std::time::Duration;
+
+use super::{CompressError, LeftOut, ScaledFlags, compress, largest_speed};
+use crate::change::{Change, ChangeClass};
+use crate::folder::ConfigFolder;
+use crate::rules::Rule;
+
+const PROMETHEUS: &str = "global: {scrape_interval: 15s, evaluation_interval: 30s, scrape_timeout: 10s}\n\
+    rule_files: ['rules/*.yml']\nscrape_configs: [{job_name: a}, {job_name: slow, scrape_interval: 1m}]\n";
+const ALERTMANAGER: &str = "route: {receiver: a, group_wait: 10s, routes: [{match: {x: y}, repeat_interval: 1h, \
+    routes: [{group_interval: 1m}]}]}\nreceivers: [{name: a}]\n";
+
+fn folder(rules: &str) -> ConfigFolder {
+    ConfigFolder::from_files([
+        ("prometheus.yml", PROMETHEUS),
+        ("alertmanager.yml", ALERTMANAGER),
+        ("rules/r.yml", rules),
+        ("notes.txt", "kept"),
+    ])
+}
+
+fn one_group(rules: &str) -> ConfigFolder {
+    folder(&format!("groups:\n- name: g\n  rules:\n{rules}"))
+}
+
+fn left_out(rules: &str, speed: u32) -> Vec<(String, Option<u32>)> {
+    let compressed = compress(&one_group(rules), speed).unwrap();
+    compressed
+        .left_out
+        .into_iter()
+        .map(|LeftOut { rule, largest_factor, .. }| (rule, largest_factor))
+        .collect()
+}
+
+#[test]
+fn at_speed_one_nothing_changes() {
+    let folder = one_group("  - {alert: A, expr: 'time() > 1'}\n");
+    let compressed = compress(&folder, 1).unwrap();
+    assert_eq!(compressed.folder, folder);
+    assert!(compressed.changes.is_empty() && compressed.left_out.is_empty());
+    assert_eq!(compressed.flags.lookback_delta, Duration::from_mins(5));
+}
+
+#[test]
+fn every_timer_of_both_monitors_is_divided_and_absent_ones_are_divided_defaults() {
+    let compressed = compress(&one_group(""), 30).unwrap();
+    let prometheus = compressed.folder.prometheus().unwrap();
+    assert_eq!(prometheus.scrape_interval, Duration::from_millis(500));
+    assert_eq!(prometheus.evaluation_interval, Duration::from_secs(1));
+    let slow = prometheus.job("slow").unwrap();
+    assert_eq!(slow.scrape_interval, Duration::from_secs(2));
+    assert_eq!(slow.scrape_timeout, Duration::from_secs(2), "real, but no longer than the interval");
+
+    let labels = [("x".to_owned(), "y".to_owned())].into();
+    let alertmanager = compressed.folder.alertmanager().unwrap();
+    let route = &alertmanager.routes_for(&labels)[0];
+    assert_eq!(route.path, "route.routes[0].routes[0]");
+    assert_eq!(route.group_wait, Duration::from_millis(333));
+    assert_eq!(route.group_interval, Duration::from_secs(2));
+    assert_eq!(route.repeat_interval, Duration::from_mins(2));
+    assert_eq!(alertmanager.route.group_interval, Some(Duration::from_secs(10)));
+
+    let wait = compressed.changes.iter().find(|change| change.what == "route.group_wait").unwrap();
+    assert_eq!((wait.from.as_str(), wait.to.as_str(), wait.class), ("10s", "333ms", ChangeClass::Adjusted));
+    assert_eq!(compressed.folder.files["notes.txt"], "kept");
+}
+
+#[test]
+fn every_duration_of_a_rule_is_divided() {
+    let rules = "groups:\n- name: g\n  interval: 1m\n  query_offset: 30s\n  limit: 7\n  rules:\n\
+                 \x20 - {alert: A, expr: 'rate(x_total[5m]) > 1', for: 5m, keep_firing_for: 10m, labels: {s: '1'}}\n";
+    let compressed = compress(&folder(rules), 60).unwrap();
+    let loaded = compressed.folder.rules().unwrap();
+    let (_, group, rule) = loaded.iter().next().unwrap();
+    let Rule::Alerting(alert) = rule else { panic!("{rule:?}") };
+    assert_eq!(group.interval, Some(Duration::from_secs(1)));
+    assert_eq!(alert.expr, "rate(x_total[5s]) > 1");
+    assert_eq!((alert.r#for, alert.keep_firing_for), (Duration::from_secs(5), Duration::from_secs(10)));
+    assert_eq!(alert.labels["s"], "1");
+    let text = &compressed.folder.files["rules/r.yml"];
+    assert!(text.contains("query_offset: 500ms") && text.contains("limit: 7"), "{text}");
+    let whats: Vec<_> = compressed.changes.iter().map(|change| change.what.as_str()).collect();
+    for what in [
+        "group g: interval",
+        "group g: query_offset",
+        "rule A: expr",
+        "rule A: for",
+        "rule A: keep_firing_for",
+    ] {
+        assert!(whats.contains(&what), "{what} is not in {whats:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_compressed_is_left_out_with_what_reads_it() {
+    let rules = "  - {record: 'a:b', expr: 'hour()'}\n  - {record: 'a:c', expr: 'a:b * 2'}\n\
+                 \x20 - {alert: A, expr: 'a:c > 1'}\n  - {alert: B, expr: 'up == 0'}\n";
+    let names: Vec<_> = left_out(rules, 60).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a:b", "a:c", "A"]);
+    let compressed = compress(&one_group(rules), 60).unwrap();
+    assert_eq!(compressed.folder.rules().unwrap().iter().count(), 1);
+}
+
+#[test]
+fn history_beyond_a_drill_is_left_out() {
+    assert_eq!(left_out("  - {alert: A, expr: 'x - x offset 1d > 5'}\n", 60), [("A".to_owned(), None)]);
+    assert_eq!(left_out("  - {alert: A, expr: 'x - x offset 1h > 5'}\n", 60), []);
+}
+
+#[test]
+fn a_for_that_would_vanish_is_left_out_with_the_largest_factor() {
+    assert_eq!(left_out("  - {alert: A, expr: 'up == 0', for: 20ms}\n", 60), [("A".to_owned(), Some(20))]);
+}
+
+#[test]
+fn a_window_is_measured_in_samples_of_the_job_or_group_it_reads() {
+    let name = |name: &str| [(name.to_owned(), None)];
+    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total[45s]) > 1'}\n", 2), name("A"));
+    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total[1m]) > 1'}\n", 2), []);
+    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total{job=\"slow\"}[3m]) > 1'}\n", 2), name("A"));
+    let recorded = "  - {record: 'a:b', expr: 'up'}\n  - {alert: A, expr: 'avg_over_time(a:b[1m]) > 1'}\n";
+    assert_eq!(left_out(recorded, 2), name("A"), "recorded every 30s");
+}
+
+#[test]
+fn what_is_assumed_is_listed_even_when_nothing_changes() {
+    let rules = "  - {alert: A, expr: 'up == 0', annotations: {d: '{{ with query \"up\" }}x{{ end }}'}}\n\
+                 \x20 - {alert: B, expr: 'changes(x_total[5m]) > 1', annotations: {d: 'the query {{ $value }}'}}\n";
+    let compressed = compress(&one_group(rules), 10).unwrap();
+    let assumed: Vec<_> = compressed
+        .changes
+        .iter()
+        .filter(|change| change.class == ChangeClass::Assumed)
+        .map(|Change { what, note, .. }| (what.as_str(), note.as_str()))
+        .collect();
+    assert_eq!(
+        assumed,
+        [
+            ("rule A: d", "queries in templates are not compressed"),
+            ("rule B: expr", "changes(x_total) is assumed to move with the drill"),
+        ]
+    );
+}
+
+#[test]
+fn a_speed_that_makes_an_interval_too_short_is_refused_with_the_largest() {
+    let error = compress(&one_group(""), 61).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot compress time by 61: the scrape interval would be below 250ms; the largest factor is 60"
+    );
+    let rules = folder("groups: [{name: fast, interval: 5s}]");
+    assert_eq!(largest_speed(&rules), Ok(20));
+    let error = compress(&rules, 60).unwrap_err();
+    assert!(
+        matches!(error, CompressError::TooFast { largest: 20, .. })
+            && error.to_string().contains("group fast")
+    );
+    assert_eq!(compress(&rules, 0), Err(CompressError::Zero));
+}
+
+#[test]
+fn an_expression_that_is_not_promql_is_an_error_with_its_line() {
+    let error = compress(&one_group("  - alert: A\n    expr: 'rate(x[5m'\n"), 60).unwrap_err();
+    assert!(error.to_string().starts_with("rules/r.yml:4: rule A: "), "{error}");
+}
+
+#[test]
+fn the_flags_are_the_divided_defaults_of_prometheus() {
+    let flags = ScaledFlags::at(60);
+    assert_eq!(flags.lookback_delta, Duration::from_secs(5));
+    assert_eq!(flags.resend_delay, Duration::from_secs(1));
+    assert_eq!(flags.for_grace_period, Duration::from_secs(10));
+    assert_eq!(flags.for_outage_tolerance, Duration::from_mins(1));
+}
