@@ -1,0 +1,12 @@
+//! Loads against a real server that keeps its own count.
+
+#![expect(clippy::unwrap_used, reason = "what these helpers unwrap fails the test that calls them")]
+
+mod breaking;
+mod chat;
+mod closed;
+mod journeys;
+mod open;
+mod starting;
+mod target;
+mod together;

@@ -1,0 +1,198 @@
+//! A server on loopback that counts what it answers, and can be told to misbehave.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{MatchedPath, Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use firedrill_loadgen::{LoadPlan, RunningLoad};
+use firedrill_record::{Ledger, LedgerRow, ServiceName};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+
+/// Method, route template and status to the number of answers.
+pub(crate) type Counts = BTreeMap<(String, String, u16), u64>;
+
+#[derive(Default)]
+pub(crate) struct Behaviour {
+    pub(crate) counts: Mutex<Counts>,
+    pub(crate) in_flight: AtomicU64,
+    /// Answers of `/fail` when set.
+    pub(crate) failing: AtomicBool,
+    /// Chat deliveries that are left out, and sent twice, counted down.
+    pub(crate) leave_out: AtomicU64,
+    pub(crate) send_twice: AtomicU64,
+    rooms: Mutex<HashMap<String, (broadcast::Sender<String>, u64)>>,
+}
+
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) behaviour: Arc<Behaviour>,
+    stop: watch::Sender<bool>,
+    server: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Target {
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let behaviour = Arc::new(Behaviour::default());
+        let routes = Router::new()
+            .route("/users", post(create_user))
+            .route("/users/{id}", get(read_user))
+            .route("/fail", get(fail))
+            .route("/hang", get(std::future::pending::<()>))
+            .route("/elsewhere", get(async || Redirect::to("/users/elsewhere")))
+            .route("/rooms/{room}/ws", get(join_room))
+            .layer(middleware::from_fn_with_state(Arc::clone(&behaviour), count))
+            .with_state(Arc::clone(&behaviour));
+        let (stop, mut stopped) = watch::channel(false);
+        let server = tokio::spawn(async move {
+            tokio::select! {
+                served = axum::serve(listener, routes) => served.unwrap(),
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
+        Self { address, behaviour, stop, server: Some(server) }
+    }
+
+    /// Stops listening; connections that are there stay.
+    pub(crate) async fn stop_listening(&mut self) {
+        self.stop.send_replace(true);
+        self.server.take().unwrap().await.unwrap();
+    }
+
+    pub(crate) fn plan(&self, loads: Vec<firedrill_drill::Load>) -> LoadPlan {
+        LoadPlan {
+            loads,
+            targets: ["user", "chat"].map(|name| (service(name), self.address)).into(),
+            chat_service: service("chat"),
+            seed: 1,
+            unique_prefix: "t".to_owned(),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.behaviour.counts.lock().unwrap().clone()
+    }
+}
+
+pub(crate) fn service(name: &str) -> ServiceName {
+    name.parse().unwrap()
+}
+
+/// The direct rows of a ledger in the server's words.
+pub(crate) fn direct(ledger: &Ledger) -> Counts {
+    ledger
+        .rows
+        .iter()
+        .filter(|row| row.direct)
+        .flat_map(|row| {
+            let (method, route) = (&row.route.method, &row.route.route);
+            row.closed.iter().map(|(status, count)| ((method.clone(), route.clone(), *status), *count))
+        })
+        .collect()
+}
+
+pub(crate) fn row<'a>(ledger: &'a Ledger, route: &str) -> &'a LedgerRow {
+    ledger.rows.iter().find(|row| row.route.route == route && row.direct).unwrap()
+}
+
+/// Waits until `holds`, and fails with `what` after ten seconds.
+pub(crate) async fn until(what: &str, load: &RunningLoad, holds: impl Fn(&Ledger) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds(&load.snapshot()) {
+        assert!(Instant::now() < deadline, "waited in vain until {what}: {:#?}", load.snapshot().rows);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn count(State(behaviour): State<Arc<Behaviour>>, request: Request, next: Next) -> Response {
+    let method = request.method().to_string();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    behaviour.in_flight.fetch_add(1, Ordering::Relaxed);
+    let answer = next.run(request).await;
+    *behaviour.counts.lock().unwrap().entry((method, route, answer.status().as_u16())).or_default() += 1;
+    behaviour.in_flight.fetch_sub(1, Ordering::Relaxed);
+    answer
+}
+
+async fn create_user(Json(user): Json<Value>) -> (StatusCode, Json<Value>) {
+    (StatusCode::CREATED, Json(json!({ "id": format!("id of {}", user["name"].as_str().unwrap()) })))
+}
+
+/// Only users whom `create_user` made exist.
+async fn read_user(Path(id): Path<String>) -> StatusCode {
+    if id.starts_with("id of t-") { StatusCode::OK } else { StatusCode::NOT_FOUND }
+}
+
+async fn fail(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Value>) {
+    if behaviour.failing.load(Ordering::Relaxed) {
+        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({})))
+    } else {
+        (StatusCode::OK, Json(json!({ "id": "id of t-0" })))
+    }
+}
+
+async fn join_room(
+    State(behaviour): State<Arc<Behaviour>>,
+    Path(room): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if behaviour.failing.load(Ordering::Relaxed) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let member = query["member"].clone();
+    upgrade.on_upgrade(|socket| talk(socket, behaviour, room, member))
+}
+
+async fn talk(socket: WebSocket, behaviour: Arc<Behaviour>, room: String, member: String) {
+    let (voices, members) = {
+        let mut rooms = behaviour.rooms.lock().unwrap();
+        let entry = rooms.entry(room.clone()).or_insert_with(|| (broadcast::channel(1000).0, 0));
+        entry.1 += 1;
+        (entry.0.clone(), entry.1)
+    };
+    let mut heard = voices.subscribe();
+    let (mut sink, mut stream) = socket.split();
+    sink.send(Message::text(json!({ "joined": room, "members": members }).to_string())).await.unwrap();
+    loop {
+        tokio::select! {
+            said = stream.next() => match said {
+                Some(Ok(Message::Text(text))) => {
+                    let said: Value = serde_json::from_str(&text).unwrap();
+                    let told = json!({ "id": said["id"], "room": room, "from": member, "text": said["text"] });
+                    voices.send(told.to_string()).unwrap();
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            told = heard.recv() => {
+                let told = told.unwrap();
+                if take_one(&behaviour.leave_out) {
+                    continue;
+                }
+                for _ in 0..=u64::from(take_one(&behaviour.send_twice)) {
+                    if sink.send(Message::text(told.clone())).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn take_one(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
