@@ -1,0 +1,240 @@
+//! `quiet`: nothing fires and nothing is notified but what was expected.
+
+use std::collections::BTreeSet;
+
+use firedrill_drill::{Expectation, QuietExpectation};
+use firedrill_record::{ExpectationRecord, Labels, Reason};
+
+use crate::evidence::Evidence;
+use crate::plan::Plan;
+
+const KIND: &str = "quiet";
+
+/// Shares of busy processor time above this explain a rule about processors.
+const BUSY: f64 = 0.75;
+
+/// Judges `expectation` over the whole drill.
+///
+/// Silence proves something only while alerts are evaluated: the rules must be healthy, and the always-firing alerts,
+/// where there are any, must have been seen until the end.
+pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evidence) -> ExpectationRecord {
+    let about = "no other alert, no other notification";
+    let unexpected = |labels: &Labels| -> bool {
+        let name = labels.get("alertname").map_or("", String::as_str);
+        !plan.always_firing.iter().any(|always| always == name)
+            && !expectation.except.iter().any(|matcher| matcher.matches(labels))
+            && !is_expected(plan, labels)
+    };
+    let alerts = match &evidence.alerts {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            return ExpectationRecord::because(
+                KIND,
+                about,
+                Reason::QueryFailed,
+                format!("the query for ALERTS failed: {error}"),
+            );
+        }
+    };
+    let mut fired: BTreeSet<String> = BTreeSet::new();
+    let mut host_explains = true;
+    for series in alerts.iter().filter(|one| plan.is_of_this_drill(&one.labels)) {
+        if series.label("alertstate") == "firing" && !series.samples.is_empty() && unexpected(&series.labels)
+        {
+            fired.insert(shown(&series.labels));
+            host_explains &= explained_by_host(series.label("alertname"), evidence);
+        }
+    }
+    let told: BTreeSet<String> = evidence
+        .notifications
+        .iter()
+        .flatten()
+        .chain(&evidence.witness)
+        .flat_map(|notification| &notification.alerts)
+        .filter(|alert| alert.status == "firing" && plan.is_of_this_drill(&alert.labels))
+        .filter(|alert| unexpected(&alert.labels))
+        .map(|alert| shown(&alert.labels))
+        .collect();
+    if !fired.is_empty() {
+        let names = fired.iter().cloned().collect::<Vec<_>>().join(", ");
+        return if host_explains {
+            ExpectationRecord::because(
+                KIND,
+                about,
+                Reason::HostBusy,
+                format!("{names} fired, and the host's own counters show that it was busy"),
+            )
+        } else {
+            ExpectationRecord::because(KIND, about, Reason::UnexpectedAlert, format!("{names} fired"))
+        };
+    }
+    if !told.is_empty() {
+        let names = told.into_iter().collect::<Vec<_>>().join(", ");
+        return ExpectationRecord::because(
+            KIND,
+            about,
+            Reason::UnexpectedNotification,
+            format!("a receiver was told of {names}"),
+        );
+    }
+    if let Some(why) = silence_proves_nothing(plan, evidence) {
+        return ExpectationRecord::because(KIND, about, Reason::EvidenceMissing, why);
+    }
+    ExpectationRecord::held(
+        KIND,
+        about,
+        format!(
+            "nothing else fired or was notified; {} alerting rules were evaluated to the end",
+            evidence.rules_at_end.iter().flatten().filter(|rule| rule.alerting).count()
+        ),
+    )
+}
+
+fn is_expected(plan: &Plan, labels: &Labels) -> bool {
+    plan.expect.iter().any(|one| match one {
+        Expectation::Alert(alert) => {
+            labels.get("alertname").is_some_and(|name| name == alert.name.as_str())
+                && alert.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+        }
+        Expectation::Quiet(_) | Expectation::Truth(_) | Expectation::Load(_) | Expectation::Metric(_) => {
+            false
+        }
+    })
+}
+
+fn shown(labels: &Labels) -> String {
+    let name = labels.get("alertname").map_or("an alert without a name", String::as_str);
+    let rest: Vec<String> = labels
+        .iter()
+        .filter(|(name, _)| {
+            !["__name__", "alertname", "alertstate", firedrill_rulebook::RUN_LABEL].contains(&name.as_str())
+        })
+        .map(|(name, value)| format!("{name}={value:?}"))
+        .collect();
+    format!("{name}{{{}}}", rest.join(", "))
+}
+
+fn explained_by_host(alert: &str, evidence: &Evidence) -> bool {
+    let about_processors = evidence
+        .rules_at_end
+        .iter()
+        .flatten()
+        .any(|rule| rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total"));
+    about_processors && evidence.host.iter().any(|sample| sample.busy > BUSY)
+}
+
+/// Why it proves nothing that no alert was seen; none when it proves something.
+fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
+    let rules = match &evidence.rules_at_end {
+        Ok(rules) => rules,
+        Err(error) => return Some(format!("the rules could not be read at the end: {error}")),
+    };
+    if !rules.iter().any(|rule| rule.alerting) {
+        return Some("no alerting rule is loaded".to_owned());
+    }
+    if let Some(rule) = rules.iter().find(|rule| rule.health != "ok") {
+        return Some(format!("rule {} is {}: {}", rule.name, rule.health, rule.last_error));
+    }
+    if let Err(error) = &evidence.notifications {
+        return Some(format!("the notifications could not be read: {error}"));
+    }
+    match evidence.evaluated_until {
+        Some(until) if until >= evidence.ended => {}
+        Some(until) => {
+            return Some(format!(
+                "rules were last evaluated at {until}, before the drill ended at {}",
+                evidence.ended
+            ));
+        }
+        None => return Some("it is not known until when the rules were evaluated".to_owned()),
+    }
+    let loaded = |name: &str| rules.iter().any(|rule| rule.alerting && rule.name == name);
+    let alive = |name: &str| {
+        evidence.alerts.iter().flatten().any(|series| {
+            series.label("alertname") == name
+                && plan.is_of_this_drill(&series.labels)
+                && series
+                    .samples
+                    .last()
+                    .is_some_and(|last| last.at_ms >= evidence.ended.as_millisecond() - 5_000)
+        })
+    };
+    plan.always_firing
+        .iter()
+        .find(|name| loaded(name) && !alive(name))
+        .map(|name| format!("{name} should fire all the time and was not seen at the end"))
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_record::Verdict;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::checks::fixtures;
+    use crate::evidence::{HostSample, Series};
+
+    fn judged(evidence: &Evidence) -> ExpectationRecord {
+        judge(&fixtures::plan(), &QuietExpectation::default(), evidence)
+    }
+
+    fn fires(name: &str) -> Series {
+        fixtures::alert_series(name, "firing", [1000, 1250])
+    }
+
+    #[test]
+    fn silence_under_healthy_rules_holds() {
+        let record = judged(&fixtures::quiet_evidence());
+        assert_eq!(record.verdict, Verdict::Held, "{}", record.sentence);
+    }
+
+    #[test]
+    fn another_alert_violates_and_an_expected_or_excepted_one_does_not() {
+        let mut evidence = fixtures::quiet_evidence();
+        evidence.alerts.as_mut().unwrap().push(fires("HighErrorRate"));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+        evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
+        let record = judged(&evidence);
+        assert_eq!(record.reason, Some(Reason::UnexpectedAlert));
+        assert!(record.sentence.contains("RedisDown"), "{}", record.sentence);
+    }
+
+    #[test]
+    fn an_alert_of_another_drill_is_not_this_ones() {
+        let mut evidence = fixtures::quiet_evidence();
+        let mut series = fires("RedisDown");
+        series.labels.insert(firedrill_rulebook::RUN_LABEL.to_owned(), "99".to_owned());
+        evidence.alerts.as_mut().unwrap().push(series);
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+    }
+
+    #[test]
+    fn a_busy_host_explains_an_alert_about_processors_and_no_other() {
+        let mut evidence = fixtures::quiet_evidence();
+        evidence.alerts.as_mut().unwrap().push(fires("HighCpuUsage"));
+        let mut rule = fixtures::live_rule("HighCpuUsage");
+        rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
+        evidence.rules_at_end.as_mut().unwrap().push(rule);
+        assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert), "the host was idle");
+        evidence.host.push(HostSample { at: Timestamp::UNIX_EPOCH, busy: 0.97 });
+        assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
+        evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
+        assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn silence_is_inconclusive_when_nobody_was_speaking() {
+        let mut failed = fixtures::quiet_evidence();
+        failed.alerts = Err("connection refused".into());
+        assert_eq!(judged(&failed).reason, Some(Reason::QueryFailed));
+        let mut no_watchdog = fixtures::quiet_evidence();
+        no_watchdog.alerts = Ok(Vec::new());
+        assert_eq!(judged(&no_watchdog).reason, Some(Reason::EvidenceMissing));
+        let mut sick = fixtures::quiet_evidence();
+        sick.rules_at_end.as_mut().unwrap()[0].health = "err".into();
+        assert_eq!(judged(&sick).reason, Some(Reason::EvidenceMissing));
+        let mut stopped = fixtures::quiet_evidence();
+        stopped.evaluated_until = Some(stopped.ended - SignedDuration::from_secs(2));
+        assert_eq!(judged(&stopped).reason, Some(Reason::EvidenceMissing));
+    }
+}

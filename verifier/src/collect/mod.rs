@@ -1,0 +1,12 @@
+//! Collecting evidence: the only part of this crate that does I/O.
+
+mod configuration;
+mod counters;
+mod host;
+mod probes;
+mod watch;
+mod witness;
+
+pub use counters::SettleError;
+pub use watch::{Watch, WatchPlan};
+pub use witness::Witness;

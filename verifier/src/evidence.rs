@@ -1,0 +1,285 @@
+//! Evidence of one drill: everything the judge may look at, and nothing else.
+//!
+//! Collected while the drill runs, stored in the drill's evidence folder beside the raw replies, and read again by a
+//! later judgement. What could not be gathered is an error text in its place, never an empty success.
+
+use std::collections::BTreeMap;
+
+use firedrill_record::{FaultRecord, Labels, Ledger, ServiceName};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What was gathered, or why it could not be.
+pub(crate) type Gathered<T> = Result<T, String>;
+
+/// A sample as Prometheus stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Milliseconds since the epoch.
+    pub at_ms: i64,
+    /// Value.
+    #[serde(with = "number_as_text")]
+    pub value: f64,
+}
+
+/// JSON has no NaN and no infinity: values are written as text, as Prometheus does.
+mod number_as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not a number")))
+    }
+}
+
+/// A series with some of its samples, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Labels, `__name__` among them.
+    pub labels: Labels,
+    /// Samples.
+    pub samples: Vec<Sample>,
+}
+
+impl Series {
+    /// The value of a label, empty when it is not there, as in PromQL.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
+    }
+}
+
+/// A rule as the running Prometheus reports it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveRule {
+    /// File and group.
+    pub group: String,
+    /// Seconds between evaluations of the group.
+    pub interval: f64,
+    /// True for an alerting, false for a recording rule.
+    pub alerting: bool,
+    /// Name of the alert or of the recorded series.
+    pub name: String,
+    /// Expression.
+    pub expr: String,
+    /// `for` in seconds.
+    pub r#for: f64,
+    /// `keep_firing_for` in seconds.
+    pub keep_firing_for: f64,
+    /// Labels of the rule.
+    pub labels: Labels,
+    /// `ok`, `err` or `unknown`.
+    pub health: String,
+    /// The last evaluation error, empty when there was none.
+    pub last_error: String,
+}
+
+/// The configuration as the running servers report it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveConfiguration {
+    /// Prometheus's own view of its configuration.
+    pub prometheus_yaml: String,
+    /// Alertmanager's own view of its configuration.
+    pub alertmanager_yaml: String,
+    /// The loaded rules, in the order of their groups.
+    pub rules: Vec<LiveRule>,
+}
+
+/// An alert as Alertmanager showed it, each change once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertmanagerSighting {
+    /// When it was looked at.
+    pub seen: Timestamp,
+    /// Labels.
+    pub labels: Labels,
+    /// When the alert started, by Prometheus.
+    pub starts_at: Timestamp,
+    /// When it ends or ended.
+    pub ends_at: Timestamp,
+    /// When Alertmanager last got it.
+    pub updated_at: Timestamp,
+    /// `active`, `suppressed`, `unprocessed`.
+    pub state: String,
+    /// Fingerprints of the alerts that inhibit it.
+    pub inhibited_by: Vec<String>,
+    /// Silences that suppress it.
+    pub silenced_by: Vec<String>,
+    /// Receivers it is routed to.
+    pub receivers: Vec<String>,
+}
+
+/// An alert inside a notification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotifiedAlert {
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// Labels.
+    pub labels: Labels,
+    /// When the alert started.
+    pub starts_at: Timestamp,
+    /// When it ended; none while it fires.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// A notification as a receiver got it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// When the receiver had it, by the receiver's clock.
+    pub received_at: Timestamp,
+    /// Name of the Alertmanager receiver.
+    pub receiver: String,
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// Its alerts.
+    pub alerts: Vec<NotifiedAlert>,
+}
+
+/// Counters and histograms of the services as stored by Prometheus, each with its last few raw samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CounterSnapshot {
+    /// Every sample that counts lies at or after this instant.
+    pub after: Timestamp,
+    /// Whether the last two scrapes of every service agree and nothing but the scrape was active.
+    pub settled: bool,
+    /// What was still moving when it is not settled.
+    pub moving: Vec<String>,
+    /// All series.
+    pub series: Vec<Series>,
+}
+
+/// What was asked of Prometheus about one alert's rule, for the diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleProbe {
+    /// The alert expectation's index in the drill.
+    pub expectation: usize,
+    /// For each selector of the rule, narrowed to the expected labels: its text and how many series it has.
+    pub selectors: Vec<(String, Gathered<usize>)>,
+    /// The left side of the rule's comparison, and the largest value it reached, none when it had none.
+    pub peak: Option<(String, Gathered<Option<f64>>)>,
+}
+
+/// The harness's own look at the host.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HostSample {
+    /// End of the interval.
+    pub at: Timestamp,
+    /// Share of the processor time of all cores that was not idle in the interval, 0 to 1.
+    pub busy: f64,
+}
+
+/// When a series was first seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricProbe {
+    /// The metric expectation's index in the drill.
+    pub expectation: usize,
+    /// When its first sample after the drill's start was taken, none when there is none.
+    pub first: Gathered<Option<Timestamp>>,
+}
+
+/// Why the observation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBecause {
+    /// Everything was decided.
+    Decided,
+    /// The drill's limit passed.
+    Limit,
+    /// The stack did not become steady.
+    NotSettled,
+    /// A part of the stack ended.
+    StackLost,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// Everything the judge may look at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Wall time at which the drill began, before its load.
+    pub began: Timestamp,
+    /// Wall time at which the load was drained; until then, the time of the last look.
+    pub ended: Timestamp,
+    /// Why it ended; none while the drill runs.
+    pub ended_because: Option<EndedBecause>,
+    /// Details for the sentence, when the end was not a decision.
+    pub ended_detail: String,
+    /// The configuration of the running servers.
+    pub configuration: Gathered<LiveConfiguration>,
+    /// Rules at the end of the drill, for their health.
+    pub rules_at_end: Gathered<Vec<LiveRule>>,
+    /// What the generator did; none before the first snapshot.
+    pub ledger: Option<Ledger>,
+    /// The faults, in the order of the timeline; shorter when later ones were not reached.
+    pub faults: Vec<FaultRecord>,
+    /// Samples of `ALERTS` since the drill began.
+    pub alerts: Gathered<Vec<Series>>,
+    /// Every rule group has been evaluated at or after this instant, by Prometheus's own word; none when unknown.
+    pub evaluated_until: Option<Timestamp>,
+    /// What Alertmanager showed.
+    pub alertmanager: Vec<AlertmanagerSighting>,
+    /// Looks at Alertmanager that failed, with the last error.
+    pub alertmanager_failures: Option<String>,
+    /// What the notification service received, as it serves it.
+    pub notifications: Gathered<Vec<Notification>>,
+    /// How often the harness asked the notification service for them: those requests are counted there too.
+    pub notification_polls: BTreeMap<u16, u64>,
+    /// What the harness's own webhooks received.
+    pub witness: Vec<Notification>,
+    /// Notifications that Alertmanager failed to deliver, by its own counter, since the drill began.
+    pub failed_notifications: Gathered<f64>,
+    /// Counters before the load.
+    pub counters_before: Gathered<CounterSnapshot>,
+    /// Counters after the drain.
+    pub counters_after: Gathered<CounterSnapshot>,
+    /// Counter resets of the services between the two, by service.
+    pub resets: Gathered<BTreeMap<String, f64>>,
+    /// Services that Prometheus scraped successfully at the end.
+    pub services_up: Gathered<Vec<ServiceName>>,
+    /// Diagnosis of each alert's rule.
+    pub rule_probes: Vec<RuleProbe>,
+    /// First sight of the metrics asked for.
+    pub metric_probes: Vec<MetricProbe>,
+    /// The host's processors.
+    pub host: Vec<HostSample>,
+    /// Parts of the stack that ended without being told to.
+    pub lost_parts: Vec<String>,
+}
+
+impl Evidence {
+    /// Evidence of a drill that began at `began`, with nothing gathered yet.
+    pub fn begun(began: Timestamp) -> Self {
+        fn not_yet<T>() -> Gathered<T> {
+            Err("it was never asked for".to_owned())
+        }
+        Self {
+            began,
+            ended: began,
+            ended_because: None,
+            ended_detail: String::new(),
+            configuration: not_yet(),
+            rules_at_end: not_yet(),
+            ledger: None,
+            faults: Vec::new(),
+            alerts: not_yet(),
+            evaluated_until: None,
+            alertmanager: Vec::new(),
+            alertmanager_failures: None,
+            notifications: not_yet(),
+            notification_polls: BTreeMap::new(),
+            witness: Vec::new(),
+            failed_notifications: not_yet(),
+            counters_before: not_yet(),
+            counters_after: not_yet(),
+            resets: not_yet(),
+            services_up: not_yet(),
+            rule_probes: Vec::new(),
+            metric_probes: Vec::new(),
+            host: Vec::new(),
+            lost_parts: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Judging a drill: a pure function of its plan and its evidence.
+
+use firedrill_drill::Expectation;
+use firedrill_record::{
+    DrillRecord, EvidenceError, EvidenceFolder, EvidenceRef, ExpectationRecord, LatencyHistogram, Ledger,
+    LoadRecord, Reason, TimelinePoint, Verdict,
+};
+use firedrill_rulebook::PrometheusConfig;
+use jiff::Timestamp;
+
+use crate::checks::alert::Outlook;
+use crate::checks::{alert, load, metric, quiet, truth};
+use crate::evidence::{EndedBecause, Evidence};
+use crate::plan::Plan;
+use crate::proof;
+
+/// Judges every expectation of `plan` and sums them up.
+pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
+    let scrape = evidence
+        .configuration
+        .as_ref()
+        .ok()
+        .and_then(|live| PrometheusConfig::parse(&live.prometheus_yaml).ok())
+        .map(|prometheus| prometheus.scrape_interval.as_secs_f64());
+    let expectations: Vec<ExpectationRecord> = plan
+        .expect
+        .iter()
+        .enumerate()
+        .map(|(index, expectation)| {
+            let judged = match expectation {
+                Expectation::Alert(it) => alert::judge(plan, index, it, evidence),
+                Expectation::Quiet(it) => quiet::judge(plan, it, evidence),
+                Expectation::Truth(it) => truth::judge(plan, *it, evidence),
+                Expectation::Load(it) => load::judge(it, evidence),
+                Expectation::Metric(it) => metric::judge(index, it, scrape, evidence),
+            };
+            with_evidence(cut_short(judged, evidence), expectation)
+        })
+        .collect();
+    let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
+    let mut faults = evidence.faults.clone();
+    if let Some(ledger) = &evidence.ledger {
+        for (record, (_, fault)) in faults.iter_mut().zip(&plan.faults) {
+            record.proof = proof::of_effect(fault, record, ledger, evidence.ended).ok();
+        }
+    }
+    DrillRecord {
+        name: plan.drill.clone(),
+        about: plan.about.clone(),
+        file: plan.file.clone(),
+        load_began: evidence.ledger.as_ref().map(|ledger| ledger.zero),
+        seconds: evidence.ended.duration_since(evidence.began).as_secs_f64(),
+        verdict,
+        must_be: plan.must_be,
+        passed: DrillRecord::passes(verdict, plan.must_be, &expectations),
+        faults,
+        load: evidence.ledger.as_ref().map(|ledger| load_of(ledger, evidence.ended)).unwrap_or_default(),
+        expectations,
+    }
+}
+
+/// Judges a drill again from its folder, which holds `plan.json` and `evidence/evidence.json`.
+///
+/// # Errors
+/// When one of the two cannot be read.
+pub fn judge_again(drill: &EvidenceFolder, evidence: &EvidenceFolder) -> Result<DrillRecord, EvidenceError> {
+    let plan: Plan = drill.read_json("plan.json")?;
+    let evidence: Evidence = evidence.read_json("evidence.json")?;
+    Ok(judge(&plan, &evidence))
+}
+
+/// Whether more waiting can change anything: the latest instant at which every alert is decided, none when all are.
+/// Before the first fault it is [`Outlook::BeforeFault`].
+pub fn outlook(plan: &Plan, evidence: &Evidence) -> Outlook {
+    let mut latest = Outlook::Decided;
+    for expectation in &plan.expect {
+        let Expectation::Alert(it) = expectation else { continue };
+        latest = match (latest, alert::outlook(plan, it, evidence)) {
+            (Outlook::BeforeFault, _) | (_, Outlook::BeforeFault) => Outlook::BeforeFault,
+            (Outlook::Until(one), Outlook::Until(other)) => Outlook::Until(one.max(other)),
+            (Outlook::Until(one), Outlook::Decided) | (Outlook::Decided, Outlook::Until(one)) => {
+                Outlook::Until(one)
+            }
+            (Outlook::Decided, Outlook::Decided) => Outlook::Decided,
+        };
+    }
+    latest
+}
+
+/// For each expected alert its name and the instants of its life seen so far, in order.
+pub fn progress(plan: &Plan, evidence: &Evidence) -> Vec<(String, Vec<TimelinePoint>)> {
+    let alerts = plan.expect.iter().filter_map(|expectation| match expectation {
+        Expectation::Alert(it) => Some(it),
+        Expectation::Quiet(_) | Expectation::Truth(_) | Expectation::Load(_) | Expectation::Metric(_) => None,
+    });
+    alerts.map(|it| (it.to_string(), alert::seen_so_far(plan, it, evidence))).collect()
+}
+
+/// What held over a run that was cut short did not hold to its end.
+fn cut_short(record: ExpectationRecord, evidence: &Evidence) -> ExpectationRecord {
+    let reason = match evidence.ended_because {
+        Some(EndedBecause::Interrupted) => Reason::Interrupted,
+        Some(EndedBecause::StackLost) => Reason::StackLost,
+        Some(EndedBecause::Limit) => Reason::LimitReached,
+        Some(EndedBecause::NotSettled) => Reason::NotSettled,
+        Some(EndedBecause::Decided) => return record,
+        None => Reason::EvidenceMissing,
+    };
+    let is_whole = evidence.lost_parts.is_empty();
+    match record.verdict {
+        Verdict::Held => {
+            let mut sentence = format!("the drill did not run to its end: {}", evidence.ended_detail);
+            if !is_whole {
+                sentence = format!("{sentence}; lost: {}", evidence.lost_parts.join(", "));
+            }
+            ExpectationRecord { verdict: reason.verdict(), reason: Some(reason), sentence, ..record }
+        }
+        // Parts that are gone explain any disagreement.
+        Verdict::Violated if !is_whole => ExpectationRecord {
+            verdict: Reason::StackLost.verdict(),
+            reason: Some(Reason::StackLost),
+            sentence: format!("{} ended; by then: {}", evidence.lost_parts.join(", "), record.sentence),
+            ..record
+        },
+        Verdict::Violated | Verdict::Inconclusive | Verdict::NotReached => record,
+    }
+}
+
+fn with_evidence(mut record: ExpectationRecord, expectation: &Expectation) -> ExpectationRecord {
+    let files: &[(&str, &str)] = match expectation {
+        Expectation::Alert(_) | Expectation::Quiet(_) => &[
+            ("prometheus-alerts.json", "samples of ALERTS"),
+            ("prometheus-rules-after.json", "the rules and their health"),
+            ("witness.jsonl", "notifications as the witness got them"),
+        ],
+        Expectation::Truth(_) => &[
+            ("counters-before.json", "raw counters before the load"),
+            ("counters-after.json", "raw counters after the drain"),
+        ],
+        Expectation::Load(_) | Expectation::Metric(_) => &[],
+    };
+    record.evidence = files
+        .iter()
+        .chain(&[("evidence.json", "everything the judge looked at")])
+        .map(|(file, shows)| EvidenceRef { file: (*file).to_owned(), shows: (*shows).to_owned() })
+        .collect();
+    record
+}
+
+fn load_of(ledger: &Ledger, ended: Timestamp) -> LoadRecord {
+    let (requests, unknown) = ledger.direct_totals();
+    let direct = || ledger.rows.iter().filter(|row| row.direct);
+    let mut latency = LatencyHistogram::default();
+    for row in direct() {
+        latency.merge(&row.latency);
+    }
+    let quantiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
+    LoadRecord {
+        seconds: ended.duration_since(ledger.zero).as_secs_f64(),
+        requests,
+        unknown,
+        failed: direct()
+            .flat_map(|row| &row.closed)
+            .filter(|(status, _)| **status >= 500)
+            .map(|(_, n)| n)
+            .sum(),
+        latency_ms: quantiles
+            .iter()
+            .filter_map(|(name, q)| Some(((*name).to_owned(), latency.quantile(*q)? as f64 / 1000.0)))
+            .collect(),
+        messages_sent: ledger.chats.iter().map(|chat| chat.sent).sum(),
+        messages_lost: ledger.chats.iter().map(|chat| chat.lost).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::fixtures;
+
+    #[test]
+    fn a_drill_in_which_everything_holds_is_held_and_says_so_again_from_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EvidenceFolder::create(folder.path(), firedrill_record::Redactor::default()).unwrap();
+        store.write_json("plan.json", &fixtures::plan()).unwrap();
+        store.write_json("evidence.json", &fixtures::alert_evidence()).unwrap();
+        let first = judge(&fixtures::plan(), &fixtures::alert_evidence());
+        assert_eq!(first.verdict, Verdict::Held, "{first:#?}");
+        assert!(first.passed);
+        assert_eq!(judge_again(&store, &store).unwrap(), first);
+    }
+
+    #[test]
+    fn nothing_is_held_over_a_run_that_was_cut_short() {
+        for (because, verdict) in [
+            (EndedBecause::Interrupted, Verdict::NotReached),
+            (EndedBecause::StackLost, Verdict::Inconclusive),
+            (EndedBecause::Limit, Verdict::Inconclusive),
+            (EndedBecause::NotSettled, Verdict::Inconclusive),
+        ] {
+            let mut evidence = fixtures::alert_evidence();
+            evidence.ended_because = Some(because);
+            let record = judge(&fixtures::plan(), &evidence);
+            assert_eq!(record.verdict, verdict, "{because:?}");
+            assert!(!record.passed);
+        }
+    }
+
+    #[test]
+    fn evidence_of_nothing_is_never_held() {
+        let record = judge(&fixtures::plan(), &Evidence::begun(fixtures::at(0)));
+        assert_ne!(record.verdict, Verdict::Held);
+    }
+}

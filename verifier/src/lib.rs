@@ -1,0 +1,26 @@
+//! The judge: pure checks over the evidence of a drill, and the collecting of that evidence.
+//!
+//! Everything but `collect` is a function of a [`Plan`] and [`Evidence`], so that a run can be judged again later. It
+//! knows nothing of how the stack is started or the load is made, and never takes a service's word for what the
+//! generator itself did.
+
+mod alert_plan;
+mod checks;
+mod collect;
+mod counters;
+mod deadline;
+mod diagnosis;
+mod evidence;
+mod judge;
+mod life_cycle;
+mod plan;
+mod proof;
+
+pub use alert_plan::{AlertPlan, Baseline, longest_history_of_all};
+pub use checks::alert::Outlook;
+pub use collect::{SettleError, Watch, WatchPlan, Witness};
+pub use deadline::{Clockwork, Crossing, Window};
+pub use evidence::{EndedBecause, Evidence, LiveConfiguration, LiveRule};
+pub use judge::{judge, judge_again, outlook, progress};
+pub use plan::Plan;
+pub use proof::of_effect;

@@ -1,0 +1,244 @@
+//! The life of one alert as the evidence shows it: pending, firing, received, delivered, resolved, resolved delivered.
+//!
+//! Only instants and where they come from; whether they are in time is judged elsewhere.
+
+use firedrill_record::Labels;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::evidence::{AlertmanagerSighting, Evidence, Notification, NotifiedAlert, Series};
+
+/// When an alert passed each state; none for what was never seen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct LifeCycle {
+    /// First evaluation of the episode at which the expression was true.
+    pub pending: Option<Timestamp>,
+    /// First evaluation at which it fired.
+    pub firing: Option<Timestamp>,
+    /// When Alertmanager had it.
+    pub received: Option<Timestamp>,
+    /// When the receiver had the firing notification.
+    pub delivered: Option<Timestamp>,
+    /// First evaluation after it fired at which it no longer did.
+    pub resolved: Option<Timestamp>,
+    /// When the receiver had the resolved notification.
+    pub resolved_delivered: Option<Timestamp>,
+    /// Times at which it had been pending and became inactive without firing.
+    pub resets: Vec<Timestamp>,
+    /// Last sample at which it was pending or firing.
+    pub last_active: Option<Timestamp>,
+    /// Whether it was pending or firing before the cause.
+    pub active_before: bool,
+}
+
+/// Which alert to follow.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject<'a> {
+    /// The alert's name.
+    pub name: &'a str,
+    /// Labels that it must carry, the run label among them.
+    pub labels: &'a Labels,
+    /// The receiver that must be told.
+    pub receiver: &'a str,
+}
+
+impl Subject<'_> {
+    /// Whether `labels` are those of the alert that is followed.
+    pub(crate) fn is(&self, labels: &Labels) -> bool {
+        labels.get("alertname").is_some_and(|name| name == self.name)
+            && self.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+    }
+}
+
+/// `at_ms` milliseconds since the epoch.
+pub(crate) fn instant(at_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn ms(seconds: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "intervals are far below 2^63 milliseconds")]
+    let millis = (seconds * 1000.0).round() as i64;
+    millis
+}
+
+impl LifeCycle {
+    /// Follows `subject` through `evidence` after `cause`, its rule being evaluated every `evaluation` seconds.
+    pub(crate) fn follow(
+        subject: &Subject<'_>,
+        evidence: &Evidence,
+        cause: Timestamp,
+        evaluation: f64,
+    ) -> Self {
+        let mut life = Self::default();
+        let series = evidence.alerts.as_deref().unwrap_or_default();
+        life.read_samples(subject, series, cause, evaluation, evidence.evaluated_until);
+        let Some(firing) = life.firing else { return life };
+        life.received = received(subject, &evidence.alertmanager, firing);
+        let notifications = evidence.notifications.as_deref().unwrap_or_default();
+        life.delivered = delivered(subject, notifications, "firing", firing).map(|(at, _)| at);
+        if let Some(delivered_at) = life.delivered {
+            life.resolved_delivered =
+                delivered(subject, notifications, "resolved", delivered_at).map(|(at, _)| at);
+        }
+        life
+    }
+
+    fn read_samples(
+        &mut self,
+        subject: &Subject<'_>,
+        series: &[Series],
+        cause: Timestamp,
+        evaluation: f64,
+        evaluated_until: Option<Timestamp>,
+    ) {
+        let mut active: Vec<(i64, bool)> = series
+            .iter()
+            .filter(|one| subject.is(&one.labels))
+            .flat_map(|one| {
+                let firing = one.label("alertstate") == "firing";
+                one.samples.iter().map(move |sample| (sample.at_ms, firing))
+            })
+            .collect();
+        active.sort_unstable();
+        let cause_ms = cause.as_millisecond();
+        self.active_before = active.iter().any(|(at, _)| *at < cause_ms);
+        self.last_active = active.last().map(|(at, _)| instant(*at));
+        // A missing evaluation is a reset; half an interval of tolerance for its jitter.
+        let gap = ms(evaluation) + ms(evaluation) / 2;
+        let mut episode_start = None;
+        let mut previous: Option<(i64, bool)> = None;
+        for (at, firing) in active.into_iter().filter(|(at, _)| *at >= cause_ms) {
+            let continues = previous.is_some_and(|(before, _)| at - before <= gap);
+            if !continues {
+                if let Some((before, was_firing)) = previous {
+                    let ended = instant(before + ms(evaluation));
+                    if was_firing {
+                        self.resolved.get_or_insert(ended);
+                        break;
+                    }
+                    self.resets.push(ended);
+                }
+                episode_start = Some(at);
+            }
+            if firing && self.firing.is_none() {
+                self.firing = Some(instant(at));
+            }
+            previous = Some((at, firing));
+        }
+        self.pending = episode_start.map(instant);
+        if let Some((at, true)) = previous {
+            let ended = instant(at + ms(evaluation));
+            if evaluated_until.is_some_and(|seen| seen >= ended) {
+                self.resolved.get_or_insert(ended);
+            }
+        }
+    }
+}
+
+/// A start that Prometheus set itself is that of the evaluation; clocks of one host agree to some milliseconds.
+const SAME_START: SignedDuration = SignedDuration::from_millis(50);
+
+fn received(
+    subject: &Subject<'_>,
+    sightings: &[AlertmanagerSighting],
+    firing: Timestamp,
+) -> Option<Timestamp> {
+    sightings
+        .iter()
+        .filter(|one| subject.is(&one.labels) && one.starts_at >= firing - SAME_START)
+        .map(|one| one.updated_at)
+        .min()
+}
+
+/// The first notification of `subject` with `status` to its receiver at or after `not_before`.
+fn delivered<'n>(
+    subject: &Subject<'_>,
+    notifications: &'n [Notification],
+    status: &str,
+    not_before: Timestamp,
+) -> Option<(Timestamp, &'n NotifiedAlert)> {
+    notifications
+        .iter()
+        .filter(|one| one.receiver == subject.receiver && one.received_at >= not_before - SAME_START)
+        .filter_map(|one| {
+            let alert =
+                one.alerts.iter().find(|alert| alert.status == status && subject.is(&alert.labels))?;
+            Some((one.received_at, alert))
+        })
+        .min_by_key(|(at, _)| *at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Sample;
+
+    fn at(ms: i64) -> Timestamp {
+        instant(ms)
+    }
+
+    fn series(state: &str, times: impl IntoIterator<Item = i64>) -> Series {
+        let labels = [("alertname", "A"), ("service", "user"), ("alertstate", state)];
+        Series {
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            samples: times.into_iter().map(|at_ms| Sample { at_ms, value: 1.0 }).collect(),
+        }
+    }
+
+    fn follow(alerts: Vec<Series>, cause_ms: i64) -> LifeCycle {
+        follow_until(alerts, cause_ms, Some(at(1_000_000)))
+    }
+
+    fn follow_until(alerts: Vec<Series>, cause_ms: i64, evaluated_until: Option<Timestamp>) -> LifeCycle {
+        let mut evidence = Evidence::begun(at(0));
+        evidence.alerts = Ok(alerts);
+        evidence.evaluated_until = evaluated_until;
+        let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
+        LifeCycle::follow(
+            &Subject { name: "A", labels: &labels, receiver: "r" },
+            &evidence,
+            at(cause_ms),
+            0.25,
+        )
+    }
+
+    #[test]
+    fn the_first_pending_and_firing_samples_and_the_evaluation_after_the_last_make_the_life() {
+        let life = follow(
+            vec![series("pending", (1000..2000).step_by(250)), series("firing", (2000..3000).step_by(250))],
+            900,
+        );
+        assert_eq!(
+            (life.pending, life.firing, life.resolved),
+            (Some(at(1000)), Some(at(2000)), Some(at(3000)))
+        );
+        assert!(life.resets.is_empty() && !life.active_before);
+    }
+
+    #[test]
+    fn a_missing_evaluation_while_pending_is_a_reset() {
+        let life = follow(vec![series("pending", [1000, 1250, 2000, 2250])], 900);
+        assert_eq!(life.pending, Some(at(2000)));
+        assert_eq!(life.resets, [at(1500)]);
+        assert_eq!(life.firing, None);
+    }
+
+    #[test]
+    fn an_alert_that_was_active_before_its_cause_is_noticed() {
+        assert!(follow(vec![series("firing", [500, 750, 1000])], 900).active_before);
+    }
+
+    #[test]
+    fn an_end_that_the_evidence_does_not_reach_is_no_resolution() {
+        let ends = |until| follow_until(vec![series("firing", [1000, 1250])], 900, until).resolved;
+        assert_eq!(ends(Some(at(1250))), None);
+        assert_eq!(ends(None), None);
+        assert_eq!(ends(Some(at(1500))), Some(at(1500)));
+    }
+
+    #[test]
+    fn an_alert_of_another_service_is_another_alert() {
+        let mut other = series("firing", [1000]);
+        other.labels.insert("service".into(), "chat".into());
+        assert_eq!(follow(vec![other], 900), LifeCycle::default());
+    }
+}
