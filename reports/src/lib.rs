@@ -1,0 +1,31 @@
+//! What a person or another program reads of a run: live progress on stderr, the final report, JSON.
+//!
+//! Everything is made from [`firedrill_record`]: events while the run lasts, the record when it has ended, so that a
+//! report can be made again later. Nothing here judges, changes a verdict or knows how a run is made. No other crate
+//! prints.
+
+mod destination;
+mod drill_report;
+mod expectations;
+mod figures;
+mod json;
+mod life_cycle;
+mod live_view;
+mod options;
+mod page;
+mod palette;
+mod printable;
+mod progress;
+mod run_report;
+mod status;
+mod wording;
+mod wrapping;
+
+pub use destination::{Destination, Format, ReportError, print, write_report};
+pub use json::render_json;
+pub use options::{
+    ColourChoice, InvalidColourChoice, ProgressStyle, RenderOptions, TerminalOptions, render_options,
+    stderr_width, stdout_width, terminal_options,
+};
+pub use progress::TerminalReporter;
+pub use run_report::render_run;

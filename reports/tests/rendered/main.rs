@@ -1,0 +1,8 @@
+//! Reports as their readers get them, made from records of runs that ended in different ways.
+
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod run_report;
+#[cfg(test)]
+mod write_report;

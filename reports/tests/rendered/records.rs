@@ -1,0 +1,260 @@
+//! Records made by hand in the shape of real ones, of runs that ended in different ways.
+
+use std::collections::BTreeMap;
+
+use firedrill_record::{
+    DrillRecord, EvidenceRef, ExitOutcome, ExpectationRecord, FaultRecord, LoadRecord, MustBe, NotRun,
+    RUN_SCHEMA, Reason, RunRecord, Segment, StackRecord, TimelinePoint, Verdict,
+};
+use jiff::{SignedDuration, Timestamp};
+
+const ABOUT: &str = "A burst of 5xx from the user service pages critical, and resolves after it ends.";
+const ALERT: &str = r#"HighErrorRate{service="user",severity="critical"}"#;
+const SPEED: u32 = 60;
+
+/// Seconds after the load began, on the wall.
+fn after(seconds: f64) -> Timestamp {
+    let began: Timestamp = "2026-11-22T14:23:06.5Z".parse().unwrap();
+    began + SignedDuration::from_secs_f64(seconds)
+}
+
+fn run(drills: Vec<DrillRecord>, exit: ExitOutcome) -> RunRecord {
+    RunRecord {
+        schema: RUN_SCHEMA.into(),
+        run: "20261122t142300z-7f3a".parse().unwrap(),
+        seed: 42,
+        speed: SPEED,
+        started: after(-6.5),
+        seconds: 34.21,
+        versions: [
+            ("firedrill", "0.1.0"),
+            ("prometheus", "2.42.0"),
+            ("alertmanager", "0.25.0"),
+            ("redis", "7.0.15"),
+        ]
+        .map(|(name, version)| (name.to_owned(), version.to_owned()))
+        .into(),
+        stacks: vec![StackRecord {
+            backend: "process".into(),
+            configuration: "default".into(),
+            parts: BTreeMap::new(),
+            ready_after_ms: 6130,
+            left_out: BTreeMap::new(),
+        }],
+        drills,
+        not_run: Vec::new(),
+        exit,
+        exit_because: None,
+    }
+}
+
+fn drill(name: &str, expectations: Vec<ExpectationRecord>) -> DrillRecord {
+    let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
+    DrillRecord {
+        name: name.parse().unwrap(),
+        about: ABOUT.into(),
+        file: format!("scenarios/catalog/services/{name}.yaml"),
+        load_began: Some(after(0.0)),
+        seconds: 27.94,
+        verdict,
+        must_be: None,
+        passed: verdict == Verdict::Held,
+        faults: vec![FaultRecord {
+            what: "errors 30% on user".into(),
+            asked: after(2.0),
+            injected: Some(after(2.004)),
+            undo_asked: Some(after(10.0)),
+            undone: Some(after(10.003)),
+            proof: Some(
+                "412 of 1,371 requests to user ended with 5xx (30.1%), 0 of 340 in the 2 s before".into(),
+            ),
+            problem: None,
+        }],
+        load: LoadRecord {
+            seconds: 22.4,
+            requests: 12_345,
+            unknown: 0,
+            failed: 1204,
+            latency_ms: [("p50".to_owned(), 1.24), ("p99".to_owned(), 8.91)].into(),
+            messages_sent: 447,
+            messages_lost: 0,
+        },
+        expectations,
+    }
+}
+
+fn segment(name: &str, window: (f64, f64), observed: Option<f64>, computed_from: &str) -> Segment {
+    Segment {
+        name: name.into(),
+        earliest: window.0,
+        latest: window.1,
+        observed,
+        computed_from: computed_from.into(),
+    }
+}
+
+fn point(what: &str, seconds: f64, source: &str) -> TimelinePoint {
+    TimelinePoint {
+        what: what.into(),
+        at: after(seconds),
+        drill_time: seconds * f64::from(SPEED),
+        source: source.into(),
+    }
+}
+
+fn evidence(file: &str) -> EvidenceRef {
+    EvidenceRef { file: file.into(), shows: "a raw reply".into() }
+}
+
+fn alert_held() -> ExpectationRecord {
+    let mut alert = ExpectationRecord::held(
+        "alert",
+        ALERT,
+        "fired 5.9 s after the fault, reached notification-service 0.3 s later and resolved 4.4 s after its end",
+    );
+    alert.segments = vec![
+        segment(
+            "cause to pending",
+            (0.69, 1.47),
+            Some(0.914),
+            "0.05 of the ratio 0.30 in a window of 5 s is crossed after 0.833 s, a scrape and an evaluation of 0.25 s each come on top",
+        ),
+        segment("pending to firing", (5.0, 5.2), Some(5.0), "`for` 5 s is 20 evaluations of 0.25 s"),
+        segment("firing to delivered", (0.0, 0.7), Some(0.312), "group_wait 0.5 s + 0.2 s"),
+    ];
+    alert.timeline = vec![
+        point("fault injected", 2.004, "harness"),
+        point("pending", 2.918, "Prometheus"),
+        point("firing", 7.918, "Prometheus"),
+        point("delivered", 8.23, "notification-service"),
+        point("fault undone", 10.003, "harness"),
+        point("resolved", 14.418, "Prometheus"),
+    ];
+    alert.evidence = vec![evidence("alerts-samples.json"), evidence("notifications.json")];
+    alert
+}
+
+fn truth_held() -> ExpectationRecord {
+    let mut truth = ExpectationRecord::held(
+        "truth",
+        "counters exact",
+        "63 of 63 counters equal the ledger over 41,022 requests",
+    );
+    truth.findings = vec!["gateway: 12,345 requests, the upstream counters agree".into()];
+    truth.evidence = vec![
+        evidence("counters-before.json"),
+        evidence("counters-after.json"),
+        evidence("alerts-samples.json"),
+    ];
+    truth
+}
+
+/// The alert came and went in time.
+pub(crate) fn held() -> RunRecord {
+    let quiet = ExpectationRecord::held(
+        "quiet",
+        "nothing else",
+        "no other alert fired and nothing else was notified",
+    );
+    run(
+        vec![drill("user-service-errors-page-the-team", vec![alert_held(), quiet, truth_held()])],
+        ExitOutcome::Passed,
+    )
+}
+
+fn never_fired() -> ExpectationRecord {
+    let mut alert = alert_held();
+    alert.verdict = Verdict::Violated;
+    alert.reason = Some(Reason::ForReset);
+    alert.sentence = "pending at +2m55s, inactive again at +5m12s: the ratio fell to 0.043 under 0.05 before `for` had passed".into();
+    alert.hint = Some(
+        "the fault holds the ratio at 0.30; look for a second instance that answers without errors".into(),
+    );
+    alert.segments[1].observed = None;
+    alert.segments[2].observed = None;
+    alert.timeline.truncate(2);
+    alert
+}
+
+/// The alert was pending and never fired.
+pub(crate) fn violated() -> RunRecord {
+    let quiet = ExpectationRecord::because(
+        "quiet",
+        "nothing else",
+        Reason::UnexpectedAlert,
+        r#"HighLatency{service="gateway"} fired at +4m10s and nobody expected it"#,
+    );
+    let mut record = run(
+        vec![drill("user-service-errors-page-the-team", vec![never_fired(), quiet, truth_held()])],
+        ExitOutcome::Failed,
+    );
+    record.stacks[0]
+        .left_out
+        .insert("NodeLoadHigh".into(), "node_load5 is an average that the kernel makes in real time".into());
+    record
+}
+
+/// The fault had no effect, so nothing can be said of the alert.
+pub(crate) fn inconclusive() -> RunRecord {
+    let mut alert = ExpectationRecord::because(
+        "alert",
+        ALERT,
+        Reason::FaultWithoutEffect,
+        "0 of 1,371 requests to user ended with 5xx although the switch answered 200",
+    );
+    alert.hint = Some("is the fault switch of the user service on this address?".into());
+    let mut one = drill("user-service-errors-page-the-team", vec![alert, truth_held()]);
+    one.faults[0].proof = None;
+    let mut record = run(vec![one], ExitOutcome::CannotTell);
+    record.not_run = vec![NotRun {
+        drill: "killed-redis-pages-the-team".parse().unwrap(),
+        why: "it requires the docker stack and the process stack was asked for".into(),
+    }];
+    record
+}
+
+/// A drill about the judge that saw what it must, and one that did not.
+pub(crate) fn must_be() -> RunRecord {
+    let must = Some(MustBe { verdict: Verdict::Violated, reason: Some(Reason::RuleAbsent) });
+    let absent = ExpectationRecord::because(
+        "alert",
+        ALERT,
+        Reason::RuleAbsent,
+        "none of the 7 loaded alerting rules is named HighErrorRate",
+    );
+    let mut seen = drill("a-deleted-rule-is-seen", vec![absent]);
+    (seen.must_be, seen.passed, seen.faults, seen.load_began) = (must, true, Vec::new(), None);
+    let mut unseen =
+        drill("a-deleted-rule-is-seen-again", vec![ExpectationRecord::held("alert", ALERT, "fired in time")]);
+    (unseen.must_be, unseen.passed) = (must, false);
+    run(vec![seen, unseen], ExitOutcome::Failed)
+}
+
+/// A signal ended the run while the fault was active.
+pub(crate) fn interrupted() -> RunRecord {
+    let mut alert = ExpectationRecord::because(
+        "alert",
+        ALERT,
+        Reason::Interrupted,
+        "the run was interrupted at +3m02s, while the alert was pending",
+    );
+    alert.timeline = alert_held().timeline[..2].to_vec();
+    let mut record =
+        run(vec![drill("user-service-errors-page-the-team", vec![alert])], ExitOutcome::Interrupted);
+    record.exit_because = Some("SIGINT at 12.1 s; the fault was undone and every part ended".into());
+    record
+}
+
+/// Prometheus did not start.
+pub(crate) fn stack_not_up() -> RunRecord {
+    let mut record = run(Vec::new(), ExitOutcome::StackNotUp);
+    record.seconds = 1.37;
+    record.stacks = Vec::new();
+    record.not_run = vec![NotRun {
+        drill: "user-service-errors-page-the-team".parse().unwrap(),
+        why: "the stack could not be set up".into(),
+    }];
+    record.exit_because =
+        Some("prometheus ended with exit code 1 before it was ready: listen tcp 127.0.0.1:9090: bind: address already in use".into());
+    record
+}
