@@ -1,0 +1,195 @@
+//! What people type.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use firedrill_reports::{ColourChoice, RenderOptions, TerminalOptions, render_options, terminal_options};
+
+use crate::commands;
+
+const EXAMPLES: &str = "\
+Examples:
+  firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
+  firedrill run scenarios/catalog --speed 30 --seed 7 --json report.json
+  firedrill check scenarios/catalog
+  firedrill report latest
+  firedrill judge latest
+  firedrill restore
+
+Exit codes:
+  0    every drill passed
+  1    a drill failed
+  2    a drill or the command line is invalid; nothing was started
+  3    the stack could not be set up, or Prometheus or Alertmanager refuse the configuration
+  4    a drill was inconclusive, or the run ended before it could be judged
+  5    a fault could not be undone
+  130  interrupted
+Of several the heaviest counts: 130, 5, 3, 1, 4, 0.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
+  firedrill run scenarios/catalog --keep 20
+  firedrill run drill.yaml --config my-monitoring/ --out /tmp/run --json -";
+
+/// Rehearses a Prometheus monitoring system with real load and real faults, and proves whether it told the truth.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, after_help = EXAMPLES, propagate_version = true)]
+struct Cli {
+    /// Colour: auto is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, default_value_t = ColourChoice::Auto, value_name = "WHEN")]
+    color: ColourChoice,
+    /// Show warnings and the final report only.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run drills: start the stack, break it, follow the alerts, judge, take it down
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+    /// Check drills without running them; every problem at once
+    Check {
+        /// Drill files or folders of them.
+        #[arg(default_value = "scenarios/catalog")]
+        paths: Vec<PathBuf>,
+    },
+    /// List drills and what each proves
+    List {
+        /// Drill files or folders of them.
+        #[arg(default_value = "scenarios/catalog")]
+        paths: Vec<PathBuf>,
+    },
+    /// Show the report of a run again
+    Report {
+        /// A run's folder or id, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+        /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
+        #[arg(long, value_name = "FILE")]
+        json: Option<OsString>,
+    },
+    /// Judge a run again from its evidence alone, and say where the verdicts differ
+    Judge {
+        /// A run's folder or id, or `latest`.
+        #[arg(default_value = "latest")]
+        run: String,
+    },
+    /// End and undo what runs left behind that were killed; runs that are alive are not touched
+    Restore {
+        /// A run's folder or id, or `latest`; all unfinished runs by default.
+        run: Option<String>,
+    },
+    /// Print the JSON schema of a kind of document
+    Schema {
+        /// Which document.
+        #[arg(value_enum, default_value_t = Document::Drill)]
+        document: Document,
+    },
+}
+
+/// Arguments of `firedrill run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArguments {
+    /// Drill files or folders of them.
+    #[arg(default_value = "scenarios/catalog")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// By how much time is compressed; the drill says otherwise, else 60.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) speed: Option<u32>,
+    /// Seed of all randomness; drawn and printed when absent.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where the stack runs.
+    #[arg(long, value_enum, default_value_t = StackKind::Process)]
+    pub(crate) stack: StackKind,
+    /// Monitoring configuration laid out as stack/config; the built-in one by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// The run folder itself, absent or empty; .firedrill/runs/<id> by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<OsString>,
+    /// Keep only the newest N run folders.
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+}
+
+/// Where a stack runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StackKind {
+    /// Processes of this host.
+    Process,
+}
+
+/// A kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// A drill file.
+    Drill,
+    /// A journey file.
+    Journey,
+    /// The record of a run.
+    Run,
+}
+
+/// How to talk to whoever typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Talk {
+    /// For progress, on stderr.
+    pub(crate) progress: TerminalOptions,
+    /// For results, on stdout.
+    pub(crate) results: RenderOptions,
+}
+
+impl Talk {
+    fn of(cli: &Cli) -> Self {
+        let no_color = std::env::var("NO_COLOR").ok();
+        let term = std::env::var("TERM").ok();
+        let (no_color, term) = (no_color.as_deref(), term.as_deref());
+        let stderr = std::io::stderr().is_terminal();
+        let stdout = std::io::stdout().is_terminal();
+        Self {
+            progress: terminal_options(stderr, no_color, term, cli.color, cli.quiet),
+            results: render_options(stdout, no_color, term, cli.color),
+        }
+    }
+}
+
+/// Reads the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let talk = Talk::of(&cli);
+    let done = match cli.command {
+        Command::Run(arguments) => commands::run(&arguments, &talk),
+        Command::Check { paths } => commands::check(&paths, &talk),
+        Command::List { paths } => commands::list(&paths, &talk),
+        Command::Report { run, json } => commands::report(&run, json.as_deref(), &talk),
+        Command::Judge { run } => commands::judge(&run, &talk),
+        Command::Restore { run } => commands::restore(run.as_deref()),
+        Command::Schema { document } => commands::schema(document),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.tell(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,59 @@
+//! `firedrill judge`: the same evidence judged again.
+
+use std::fmt::Write as _;
+
+use firedrill_record::{DrillRecord, EvidenceFolder, ExitOutcome, Redactor};
+use firedrill_verifier::judge_again;
+
+use super::report;
+use crate::cli::Talk;
+use crate::failure::{Failure, INVALID};
+use crate::run::{EVIDENCE, outcome_of};
+
+pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
+    let (folder, mut record) = report::read(run)?;
+    let mut differences = String::new();
+    let mut outcome = ExitOutcome::Passed;
+    for drill in &mut record.drills {
+        let again = again(&folder.drill(&drill.name))?;
+        tell_differences(drill, &again, &mut differences);
+        outcome = outcome.max(outcome_of(&again));
+        let seconds = drill.seconds;
+        *drill = DrillRecord { seconds, ..again };
+    }
+    report::show(&record, &folder, None, talk)?;
+    if differences.is_empty() {
+        report::say("judged again from the evidence: the same verdicts\n")?;
+    } else {
+        report::say(&format!("judged again from the evidence, the verdicts differ:\n{differences}"))?;
+    }
+    Ok(outcome.code())
+}
+
+fn again(folder: &std::path::Path) -> Result<DrillRecord, Failure> {
+    let open = |path: &std::path::Path| EvidenceFolder::open(path, Redactor::default());
+    judge_again(&open(folder), &open(&folder.join(EVIDENCE)))
+        .map_err(|error| Failure::new(INVALID, &error, None))
+}
+
+fn tell_differences(before: &DrillRecord, after: &DrillRecord, differences: &mut String) {
+    for (one, other) in before.expectations.iter().zip(&after.expectations) {
+        if (one.verdict, one.reason) != (other.verdict, other.reason) {
+            let reason = |it: &firedrill_record::ExpectationRecord| {
+                it.reason.map_or_else(String::new, |it| format!(" ({it})"))
+            };
+            // Writing to a String does not fail.
+            let _ = writeln!(
+                differences,
+                "  {} {} {}: {}{} then, {}{} now",
+                before.name,
+                one.kind,
+                one.about,
+                one.verdict,
+                reason(one),
+                other.verdict,
+                reason(other)
+            );
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The commands: one file each. Every one gives its exit code, or the failure to tell.
+
+mod check;
+mod judge;
+mod list;
+mod report;
+mod restore;
+mod run;
+mod schema;
+mod selection;
+
+pub(crate) use check::check;
+pub(crate) use judge::judge;
+pub(crate) use list::list;
+pub(crate) use report::report;
+pub(crate) use restore::restore;
+pub(crate) use run::run;
+pub(crate) use schema::schema;

@@ -1,0 +1,82 @@
+//! Which drills are meant: files as named, folders with every drill below them, each once, in the order of paths.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use firedrill_drill::{Drill, DrillProblems, load_drill};
+
+use crate::cli::Talk;
+use crate::failure::{Failure, INVALID};
+
+/// Loads every drill of `paths`. All problems of all drills are told at once.
+pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Vec<Drill>, Failure> {
+    let files = files(paths)?;
+    let mut drills = Vec::new();
+    let mut broken = Vec::new();
+    for file in &files {
+        match load_drill(file) {
+            Ok(drill) => drills.push(drill),
+            Err(problems) => broken.push(problems),
+        }
+    }
+    if broken.is_empty() { Ok(drills) } else { Err(Failure { code: INVALID, text: rendered(&broken, talk) }) }
+}
+
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = BTreeSet::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = files.len();
+            collect(path, &mut files)?;
+            if files.len() == before {
+                return Err(Failure::plain(INVALID, &format!("{} holds no drill (*.yaml)", path.display())));
+            }
+        } else {
+            files.insert(path.clone());
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+fn collect(folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| {
+        Failure::plain(INVALID, &format!("failed to read {}: {error}", folder.display()))
+    };
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let path = entry.map_err(fail)?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+            files.insert(path);
+        }
+    }
+    Ok(())
+}
+
+/// The problems as miette draws them.
+fn rendered(broken: &[DrillProblems], talk: &Talk) -> String {
+    let theme = if talk.progress.colour {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    };
+    let handler = miette::GraphicalReportHandler::new_themed(theme)
+        .with_width(talk.progress.width.unwrap_or(100))
+        .with_links(false);
+    let mut text = String::new();
+    let mut count = 0;
+    for problems in broken {
+        for problem in problems {
+            count += 1;
+            // Writing to a String does not fail.
+            let _ = handler.render_report(&mut text, problem);
+        }
+    }
+    text.push_str(&format!(
+        "error: {count} {} in {} {}; nothing was started\n",
+        if count == 1 { "problem" } else { "problems" },
+        broken.len(),
+        if broken.len() == 1 { "drill" } else { "drills" },
+    ));
+    text
+}

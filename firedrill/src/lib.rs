@@ -1,0 +1,9 @@
+//! The command line and the workflows: what is done in which order. Every phase is a call into one of the crates below;
+//! nothing here judges, makes load, or knows how a part is started.
+
+mod cli;
+mod commands;
+mod failure;
+mod run;
+
+pub use cli::main;

@@ -1,0 +1,7 @@
+//! The program `firedrill`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firedrill::main()
+}

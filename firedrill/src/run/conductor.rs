@@ -1,0 +1,299 @@
+//! The conductor: calls the phases of a run in order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use firedrill_drill::Drill;
+use firedrill_record::{
+    DrillRecord, EventLog, ExitOutcome, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId, RunRecord,
+    StackRecord, Verdict,
+};
+use firedrill_rulebook::HarnessWiring;
+use firedrill_stack::{Backend, ProcessBackend, RunFolder, Stack, StackEvent, StackPlan};
+use firedrill_verifier::Witness;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+
+use super::drill_run::DrillRun;
+use super::events::Events;
+use super::interrupts::Interrupts;
+use super::prepared::{Group, prepare};
+use super::services_program;
+use crate::cli::{RunArguments, Talk};
+use crate::failure::{Failure, NOT_SET_UP, described};
+
+/// A stack that is not ready after so long is given up.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How a drill's record counts for the exit code.
+pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
+    match (drill.passed, drill.verdict) {
+        (true, _) => ExitOutcome::Passed,
+        (false, Verdict::Inconclusive | Verdict::NotReached) => ExitOutcome::CannotTell,
+        (false, Verdict::Violated | Verdict::Held) => ExitOutcome::Failed,
+    }
+}
+
+/// A run that is ready to begin.
+pub(crate) struct Conductor {
+    groups: Vec<Group>,
+    folder: RunFolder,
+    record: RunRecord,
+    events: Events,
+    redactor: Redactor,
+    interrupts: Interrupts,
+    services: std::path::PathBuf,
+}
+
+impl Conductor {
+    /// Decides everything that can be decided before anything starts, and makes the run folder.
+    pub(crate) fn prepare(
+        arguments: &RunArguments,
+        drills: Vec<Drill>,
+        talk: &Talk,
+        interrupts: Interrupts,
+    ) -> Result<Self, Failure> {
+        let (groups, not_run) = prepare(arguments, drills)?;
+        let services = services_program::find()?;
+        let started = Timestamp::now();
+        let set_up = |error: &dyn std::error::Error| Failure::new(NOT_SET_UP, error, None);
+        let id = RunId::new(started, rand::random());
+        let folder =
+            RunFolder::create(id.clone(), arguments.out.as_deref()).map_err(|error| set_up(&error))?;
+        let redactor = Redactor::of_environment(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
+        let log = EventLog::open(&folder.events()).map_err(|error| set_up(&error))?;
+        let events = Events::new(log, talk.progress.clone(), redactor.clone());
+        let record = RunRecord {
+            schema: RUN_SCHEMA.to_owned(),
+            run: id,
+            seed: arguments.seed.unwrap_or_else(rand::random),
+            speed: groups.first().map_or(1, |group| group.speed),
+            started,
+            seconds: 0.0,
+            versions: BTreeMap::from([("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            stacks: Vec::new(),
+            drills: Vec::new(),
+            not_run,
+            exit: ExitOutcome::Passed,
+            exit_because: None,
+        };
+        Ok(Self { groups, folder, record, events, redactor, interrupts, services })
+    }
+
+    /// Runs every group, writes the record, and gives it with its folder.
+    pub(crate) async fn conduct(mut self) -> Result<(RunFolder, RunRecord), Failure> {
+        self.events.tell(RunEventKind::RunStarted {
+            run: self.record.run.clone(),
+            folder: self.folder.path().display().to_string(),
+            seed: self.record.seed,
+            speed: self.record.speed,
+            drills: self
+                .groups
+                .iter()
+                .flat_map(|group| &group.drills)
+                .map(|drill| drill.name.clone())
+                .collect(),
+            versions: self.record.versions.clone(),
+        });
+        for (number, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
+            if self.interrupts.asked() {
+                self.not_run(&group.drills, "the run was interrupted");
+            } else {
+                self.run_group(number + 1, group).await;
+            }
+        }
+        if self.interrupts.asked() {
+            self.exit(ExitOutcome::Interrupted, "the run was interrupted");
+        }
+        for drill in &self.record.drills {
+            self.record.exit = self.record.exit.max(outcome_of(drill));
+        }
+        if let Some(problem) = self.events.broken() {
+            self.exit(ExitOutcome::CannotTell, &format!("failed to {problem}"));
+        }
+        self.record.seconds = self.events.elapsed();
+        self.events.tell(RunEventKind::RunEnded { exit: self.record.exit, seconds: self.record.seconds });
+        self.events.finish();
+        self.write_record()?;
+        Ok((self.folder, self.record))
+    }
+
+    /// Writes the record redacted, and keeps what was written: what is shown is what is stored.
+    fn write_record(&mut self) -> Result<(), Failure> {
+        let path = self.folder.record();
+        let told = |error: &dyn std::fmt::Display| {
+            Failure::plain(NOT_SET_UP, &format!("failed to write {}: {error}", path.display()))
+        };
+        let text = serde_json::to_string_pretty(&self.record).map_err(|error| told(&error))?;
+        let text = self.redactor.redact(&text);
+        self.record = serde_json::from_str(&text).map_err(|error| told(&error))?;
+        std::fs::write(&path, text).map_err(|error| told(&error))
+    }
+
+    fn exit(&mut self, outcome: ExitOutcome, because: &str) {
+        if outcome > self.record.exit {
+            self.record.exit = outcome;
+            self.record.exit_because = Some(because.to_owned());
+        }
+    }
+
+    fn not_run(&mut self, drills: &[Drill], why: &str) {
+        self.record
+            .not_run
+            .extend(drills.iter().map(|drill| NotRun { drill: drill.name.clone(), why: why.to_owned() }));
+    }
+
+    async fn run_group(&mut self, number: usize, group: Group) {
+        let witness = match listen().await {
+            Ok(witness) => witness,
+            Err(error) => {
+                self.not_run(&group.drills, "the stack could not be set up");
+                self.exit(ExitOutcome::StackNotUp, &format!("failed to listen for notifications: {error}"));
+                return;
+            }
+        };
+        for change in &group.compressed.changes {
+            self.events.tell(changed(change));
+        }
+        for rule in &group.compressed.left_out {
+            self.events.tell(RunEventKind::RuleLeftOut { rule: rule.rule.clone(), why: rule.reason.clone() });
+        }
+        if let Some(stack) = self.bring_up(number, &group, &witness).await {
+            self.run_drills(number, &group, stack, &witness).await;
+        }
+        witness.stop().await;
+    }
+
+    async fn bring_up(&mut self, number: usize, group: &Group, witness: &Witness) -> Option<Box<dyn Stack>> {
+        let plan = StackPlan {
+            configuration: group.compressed.folder.clone(),
+            configuration_name: group.configuration_name.clone(),
+            flags: group.compressed.flags,
+            harness: HarnessWiring {
+                metrics_address: witness.address().to_string(),
+                witness_url: format!("http://{}/witness", witness.address()),
+            },
+            services_environment: group.firedrill.service_environment.clone(),
+            services_binary: self.services.clone(),
+            folder: self.folder.stack(number),
+            start_deadline: START_DEADLINE,
+        };
+        let parts = plan
+            .configuration
+            .prometheus()
+            .map_or(0, |prometheus| prometheus.jobs.iter().map(|job| job.targets.len()).sum::<usize>() + 1);
+        self.events.tell(RunEventKind::StackStarting { parts });
+        let backend = ProcessBackend::from_environment();
+        let events = self.events.clone();
+        let tell = move |event| events.tell(told(event));
+        let up = tokio::select! {
+            up = backend.up(plan, &self.folder, &tell) => up,
+            () = self.interrupts.wait() => {
+                self.events.tell(RunEventKind::InterruptReceived);
+                self.not_run(&group.drills, "the run was interrupted while the stack started");
+                return None;
+            }
+        };
+        match up {
+            Ok(stack) => Some(stack),
+            Err(error) => {
+                self.not_run(&group.drills, "the stack could not be set up");
+                let hint = error.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+                let because = format!("failed to {}{hint}", described(&error));
+                self.exit(ExitOutcome::StackNotUp, &because);
+                None
+            }
+        }
+    }
+
+    async fn run_drills(&mut self, number: usize, group: &Group, stack: Box<dyn Stack>, witness: &Witness) {
+        self.redactor = std::mem::take(&mut self.redactor).and(stack.secrets());
+        self.events.set_redactor(self.redactor.clone());
+        self.record.versions.extend(stack.versions());
+        let left_out: BTreeMap<String, String> =
+            group.compressed.left_out.iter().map(|rule| (rule.rule.clone(), rule.reason.clone())).collect();
+        self.record.stacks.push(StackRecord { left_out: left_out.clone(), ..stack.record() });
+        let mut undone = true;
+        for (index, drill) in group.drills.iter().enumerate() {
+            if self.interrupts.asked() {
+                self.not_run(&group.drills[index..], "the run was interrupted");
+                break;
+            }
+            if let Some(lost) = stack.lost().first() {
+                let why = format!("{} of the stack ended ({})", lost.part, lost.how);
+                self.not_run(&group.drills[index..], &why);
+                self.exit(ExitOutcome::StackNotUp, &why);
+                break;
+            }
+            let run = DrillRun {
+                drill,
+                number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                stack_number: number,
+                seed: self.record.seed,
+                run: self.record.run.clone(),
+                speed: group.speed,
+                firedrill: &group.firedrill,
+                left_out: &left_out,
+                stack: stack.as_ref(),
+                witness,
+                folder: self.folder.drill(&drill.name),
+                redactor: self.redactor.clone(),
+                events: &self.events,
+                interrupts: &self.interrupts,
+            };
+            match run.conduct().await {
+                Ok(judged) => {
+                    undone &=
+                        judged.faults.iter().all(|fault| fault.injected.is_none() || fault.undone.is_some());
+                    self.record.drills.push(judged);
+                }
+                Err(problem) => {
+                    // A full disk, for one: nothing can be judged without its evidence.
+                    self.not_run(&group.drills[index..=index], &problem);
+                    self.exit(ExitOutcome::CannotTell, &problem);
+                }
+            }
+        }
+        self.events.set_drill(None);
+        self.events.tell(RunEventKind::TeardownStarted);
+        let down = stack.down().await;
+        for part in down.stopped {
+            self.events.tell(RunEventKind::PartStopped { part: part.part, how: part.how });
+        }
+        // With all its parts gone a fault is undone, whatever its switch said.
+        if !down.left.is_empty() {
+            let left = down.left.join(", ");
+            let what = if undone { "left running" } else { "left running with a fault that is not undone" };
+            self.exit(ExitOutcome::FaultNotUndone, &format!("{what}: {left}"));
+        }
+    }
+}
+
+async fn listen() -> std::io::Result<Witness> {
+    Witness::start(TcpListener::bind("127.0.0.1:0").await?)
+}
+
+fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
+    RunEventKind::ConfigurationChanged {
+        file: change.file.clone(),
+        what: change.what.clone(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+    }
+}
+
+fn told(event: StackEvent) -> RunEventKind {
+    let millis = |after: Duration| u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    match event {
+        StackEvent::ConfigurationChanged(change) => changed(&change),
+        StackEvent::PartStarted { part, pid, address } => RunEventKind::PartStarted { part, pid, address },
+        StackEvent::PartReady { part, after } => RunEventKind::PartReady { part, after_ms: millis(after) },
+        StackEvent::PortTaken { part, address } => RunEventKind::Warned {
+            text: format!("{part} found {address} taken; all parts are started again on other ports"),
+        },
+        StackEvent::StackReady { after } => RunEventKind::StackReady { after_ms: millis(after) },
+    }
+}

@@ -1,0 +1,13 @@
+//! The workflow of `firedrill run`: stacks come up, drills run on them one after the other, everything goes down.
+
+mod conductor;
+mod drill_run;
+mod events;
+mod interrupts;
+mod prepared;
+mod services_program;
+mod settling;
+
+pub(crate) use conductor::{Conductor, outcome_of};
+pub(crate) use drill_run::EVIDENCE;
+pub(crate) use interrupts::Interrupts;

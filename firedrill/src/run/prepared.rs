@@ -1,0 +1,82 @@
+//! What is decided before anything starts: which drills share a stack, at which speed, under which configuration.
+
+use std::path::PathBuf;
+
+use firedrill_drill::{Backend, Drill};
+use firedrill_record::NotRun;
+use firedrill_rulebook::{Compressed, ConfigFolder, FiredrillConfig, compress};
+use firedrill_stack::default_configuration;
+
+use crate::cli::{RunArguments, StackKind};
+use crate::failure::{Failure, INVALID};
+
+/// The speed when neither the command line nor the drill says one.
+const DEFAULT_SPEED: u32 = 60;
+
+/// Drills that run on one stack, one after the other.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Name of the configuration, for the record.
+    pub(crate) configuration_name: String,
+    /// By how much time is compressed.
+    pub(crate) speed: u32,
+    /// The configuration, compressed.
+    pub(crate) compressed: Compressed,
+    /// What the harness has to know about it.
+    pub(crate) firedrill: FiredrillConfig,
+    /// The drills, in the order they were named.
+    pub(crate) drills: Vec<Drill>,
+}
+
+/// Groups `drills` by configuration and speed; drills that cannot run on this backend are listed instead.
+pub(crate) fn prepare(
+    arguments: &RunArguments,
+    drills: Vec<Drill>,
+) -> Result<(Vec<Group>, Vec<NotRun>), Failure> {
+    let base = match &arguments.config {
+        Some(folder) => {
+            ConfigFolder::from_dir(folder).map_err(|error| Failure::new(INVALID, &error, None))?
+        }
+        None => default_configuration(),
+    };
+    let StackKind::Process = arguments.stack;
+    let backend = Backend::Process;
+    let mut groups: Vec<(Option<PathBuf>, Group)> = Vec::new();
+    let mut not_run = Vec::new();
+    for drill in drills {
+        if !drill.requires.is_empty() && !drill.requires.contains(&backend) {
+            let why = format!("it cannot run on the {} backend", backend.as_str());
+            not_run.push(NotRun { drill: drill.name, why });
+            continue;
+        }
+        let speed = arguments.speed.or(drill.speed).unwrap_or(DEFAULT_SPEED);
+        let known =
+            groups.iter_mut().find(|(overlay, group)| *overlay == drill.config && group.speed == speed);
+        match known {
+            Some((_, group)) => group.drills.push(drill),
+            None => groups.push((drill.config.clone(), group(arguments, &base, speed, drill)?)),
+        }
+    }
+    Ok((groups.into_iter().map(|(_, group)| group).collect(), not_run))
+}
+
+fn group(arguments: &RunArguments, base: &ConfigFolder, speed: u32, drill: Drill) -> Result<Group, Failure> {
+    let invalid = |error: &dyn std::error::Error| Failure::new(INVALID, error, None);
+    let base_name =
+        arguments.config.as_ref().map_or_else(|| "default".to_owned(), |folder| folder.display().to_string());
+    let (folder, configuration_name) = match &drill.config {
+        Some(overlay) => {
+            let upper = ConfigFolder::from_dir(overlay).map_err(|error| invalid(&error))?;
+            let name = overlay
+                .file_name()
+                .map_or_else(|| overlay.display().to_string(), |name| name.to_string_lossy().into_owned());
+            (base.overlay(&upper), format!("{base_name} + {name}"))
+        }
+        None => (base.clone(), base_name),
+    };
+    let compressed = compress(&folder, speed).map_err(|error| {
+        Failure::new(INVALID, &error, Some("give a smaller --speed, or change the drill's `speed`"))
+    })?;
+    let firedrill = folder.firedrill().map_err(|error| invalid(&error))?;
+    Ok(Group { configuration_name, speed, compressed, firedrill, drills: vec![drill] })
+}
