@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::Shared;
+use super::load::Shared;
 use crate::LoadError;
 use crate::recorder::{Recorder, StepId};
 use crate::template::percent_encode;
@@ -112,7 +112,7 @@ impl Seat {
 }
 
 /// Says a message for each wake-up in `turns`; when nobody can wake it any more, begins the closing handshake.
-pub(crate) async fn speak(
+pub(super) async fn speak(
     mut sink: SplitSink<Connection, Message>,
     room: usize,
     mut turns: mpsc::Receiver<()>,
@@ -133,7 +133,7 @@ pub(crate) async fn speak(
 }
 
 /// Hears messages until the connection ends.
-pub(crate) async fn listen(
+pub(super) async fn listen(
     mut stream: SplitStream<Connection>,
     room: usize,
     member: usize,

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
 use super::hub::{Delivery, Hub, Membership};
-use super::{ChatMetrics, subscription};
+use super::metrics::ChatMetrics;
+use super::subscription;
 use crate::server::Stopping;
 use crate::store::Store;
 

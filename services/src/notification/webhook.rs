@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::LOG_CHANNEL_TARGET;
 use crate::error::ApiError;
 
 const VERSION: &str = "4";
+/// The log target of the channel `log`.
+pub(crate) const LOG_CHANNEL_TARGET: &str = "notification_channel";
 
 /// One delivery. What is not read here is ignored; the alerts are kept as they are.
 #[derive(Debug, Deserialize)]

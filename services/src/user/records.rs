@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use super::{Profile, User};
+use super::profile::{Profile, User};
 use crate::store::{Store, StoreError};
 
 const INDEX: &str = "user:index";

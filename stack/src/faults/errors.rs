@@ -8,7 +8,8 @@ use firedrill_drill::Ratio;
 use firedrill_record::ServiceName;
 use serde_json::json;
 
-use super::{FaultDriver, Switches};
+use super::driver::FaultDriver;
+use super::switches::Switches;
 use crate::failure::FaultError;
 
 /// What a service grants at most.

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Tell;
 use super::configuration::{Configuration, ExpectedTarget};
 use super::part::{Part, ReadyWhen};
 use super::parts::Layout;
+use super::start::Tell;
 use crate::backend::StackEvent;
 use crate::deadline::{Deadline, Probe};
 use crate::failure::UpError;

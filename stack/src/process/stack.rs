@@ -10,8 +10,8 @@ use firedrill_record::{RunId, Secret, StackRecord};
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use super::Started;
 use super::parts::{Layout, Secrets};
+use super::start::Started;
 use super::teardown::Teardown;
 use super::tools::Tools;
 use crate::backend::{Addresses, DownReport, InjectedFault, LostPart, Stack, StackPlan, Undone};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::Tell;
 use super::part::{Part, PartPlan};
+use super::start::Tell;
 use crate::backend::{DownReport, StackEvent, StoppedPart};
 use crate::failure::UpError;
 use crate::undo::UndoLedger;

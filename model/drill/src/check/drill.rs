@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use firedrill_record::{DrillName, ServiceName};
 
+use super::expect::check_expectations;
 use super::load::check_load;
 use super::must_be::check_must_be;
+use super::problems::{Checked, Problems, all, optional};
 use super::step::SERVER_ERROR;
 use super::timeline::check_timeline;
-use super::{Checked, Problems, all, expect::check_expectations, optional};
 use crate::load::Load;
 use crate::plan::{Action, Backend, Drill, Fault, Timed};
 use crate::source::SourceText;

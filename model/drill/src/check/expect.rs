@@ -1,6 +1,7 @@
 //! Expectations.
 
-use super::{Checked, Problems, all, is_metric_name};
+use super::metric_name::is_metric_name;
+use super::problems::{Checked, Problems, all};
 use crate::plan::{
     AlertExpectation, Expectation, LabelMatcher, LoadExpectation, MetricExpectation, QuietExpectation,
     TruthExpectation,

@@ -1,8 +1,8 @@
 //! A whole journey.
 
 use super::drill::check_stem;
+use super::problems::{Checked, Problems};
 use super::step::check_steps;
-use super::{Checked, Problems};
 use crate::journey::{Journey, Pace};
 use crate::source::SourceText;
 use crate::written::{JourneyText, PaceText};

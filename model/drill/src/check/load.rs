@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Problems, Reported, all};
+use super::problems::{Checked, Problems, Reported, all};
 use crate::journey::Journey;
 use crate::load::Load;
 use crate::spelling;

@@ -2,10 +2,14 @@
 
 use firedrill_record::{MustBe, Reason, Verdict};
 
-use super::{Checked, Problems, VERDICTS};
+use super::problems::{Checked, Problems};
 use crate::spelling;
 use crate::written::MustBeText;
 use crate::yaml::At;
+
+/// Every verdict that `must_be` can demand.
+pub(crate) const VERDICTS: [Verdict; 4] =
+    [Verdict::Held, Verdict::Violated, Verdict::Inconclusive, Verdict::NotReached];
 
 pub(super) fn check_must_be(text: At<MustBeText>, problems: &mut Problems<'_>) -> Checked<MustBe> {
     let At { value: MustBeText { verdict: verdict_text, reason: reason_text }, place } = text;

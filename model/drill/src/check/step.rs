@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use firedrill_record::Route;
 
-use super::{Checked, Problems, all, optional};
+use super::problems::{Checked, Problems, all, optional};
 use crate::journey::{Body, Capture, FanOut, FanOutStatus, Step};
 use crate::placeholders::{BUILT_IN_PLACEHOLDERS, is_name, placeholders};
 use crate::source::{Place, SourceText};

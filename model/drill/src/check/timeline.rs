@@ -1,6 +1,6 @@
 //! What happens when.
 
-use super::{Checked, Problems, all};
+use super::problems::{Checked, Problems, all};
 use crate::plan::{Action, Fault, Timed};
 use crate::source::Place;
 use crate::written::{ErrorsText, FaultText, TimedText};
