@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 
 use firedrill_record::{Ledger, Route, ServiceName};
 
-use crate::evidence::{CounterSnapshot, Notification};
+use crate::evidence::CounterSnapshot;
 
 /// Routes that the harness and Prometheus use themselves while they look: they move all the time.
 pub(crate) const OWN_ROUTES: [&str; 2] = ["/metrics", "/health"];
+
+/// Where the notification service receives Alertmanager's webhooks.
+pub(crate) const WEBHOOK_ROUTE: &str = "/webhook/alertmanager";
 
 /// Whether a route is left out of the comparison with the ledger.
 pub(crate) fn is_own_route(route: &str) -> bool {
@@ -90,12 +93,12 @@ pub(crate) struct Expected {
     pub unknown: u64,
 }
 
-/// What the counters of all routes must show: the ledger's rows, direct and implied, and what the witness knows of
-/// requests that others made.
+/// What the counters of all routes must show: the ledger's rows, direct and implied, the `webhooks` that the witness
+/// saw sent, of which `failed_notifications` may not have arrived, and the harness's own polls.
 pub(crate) fn expected(
     ledger: &Ledger,
     notification_service: &ServiceName,
-    witness: &[Notification],
+    webhooks: u64,
     notification_polls: &BTreeMap<u16, u64>,
     failed_notifications: u64,
 ) -> BTreeMap<Route, Expected> {
@@ -108,12 +111,8 @@ pub(crate) fn expected(
         entry.unknown += row.unknown;
     }
     // Alertmanager tells the witness each time it tells the receiver beside it.
-    let webhooks = witness.len() as u64;
-    let webhook = Route {
-        service: notification_service.clone(),
-        method: "POST".into(),
-        route: "/webhook/alertmanager".into(),
-    };
+    let webhook =
+        Route { service: notification_service.clone(), method: "POST".into(), route: WEBHOOK_ROUTE.into() };
     let entry = all.entry(webhook).or_default();
     // Each failed attempt may or may not have reached the receiver.
     *entry.closed.entry(200).or_default() += webhooks.saturating_sub(failed_notifications);

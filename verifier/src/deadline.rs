@@ -220,23 +220,11 @@ impl Clockwork {
             ),
         }
     }
-
-    /// The latest a fault of `lasts` seconds, asked for at 0, can have been followed through its whole life, in seconds.
-    pub fn whole_life(&self, crossing: Crossing, lasts: f64) -> f64 {
-        let switching = SLACK;
-        let rise = self.cause_to_pending(crossing, switching).map_or(lasts, |window| window.latest);
-        let fired = rise
-            + self.pending_to_firing().latest
-            + self.firing_to_received().latest
-            + self.received_to_delivered().latest;
-        let resolved = lasts + self.undone_to_resolved(crossing, switching).latest;
-        fired.max(resolved) + self.group_interval + SLACK
-    }
 }
 
 /// The smallest multiple of `step` that is at least `value`, with a nanosecond of tolerance for binary fractions.
 fn round_up(value: f64, step: f64) -> f64 {
-    if step <= 0.0 { value } else { (value / step - 1e-9).ceil().max(0.0) * step }
+    if step <= 0.0 { value } else { (value / step - 1e-9).ceil().abs() * step }
 }
 
 #[cfg(test)]

@@ -192,6 +192,8 @@ pub enum EndedBecause {
     NotSettled,
     /// A part of the stack ended.
     StackLost,
+    /// The load generator itself broke.
+    LoadLost,
     /// The run was interrupted.
     Interrupted,
 }

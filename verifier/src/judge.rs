@@ -101,6 +101,7 @@ fn cut_short(record: ExpectationRecord, evidence: &Evidence) -> ExpectationRecor
     let reason = match evidence.ended_because {
         Some(EndedBecause::Interrupted) => Reason::Interrupted,
         Some(EndedBecause::StackLost) => Reason::StackLost,
+        Some(EndedBecause::LoadLost) => Reason::LoadNotAchieved,
         Some(EndedBecause::Limit) => Reason::LimitReached,
         Some(EndedBecause::NotSettled) => Reason::NotSettled,
         Some(EndedBecause::Decided) => return record,
@@ -195,6 +196,7 @@ mod tests {
         for (because, verdict) in [
             (EndedBecause::Interrupted, Verdict::NotReached),
             (EndedBecause::StackLost, Verdict::Inconclusive),
+            (EndedBecause::LoadLost, Verdict::Inconclusive),
             (EndedBecause::Limit, Verdict::Inconclusive),
             (EndedBecause::NotSettled, Verdict::Inconclusive),
         ] {

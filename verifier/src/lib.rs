@@ -18,7 +18,7 @@ mod proof;
 
 pub use alert_plan::{AlertPlan, Baseline, longest_history_of_all};
 pub use checks::alert::Outlook;
-pub use collect::{SettleError, Watch, WatchPlan, Witness};
+pub use collect::{Watch, WatchPlan, Witness};
 pub use deadline::{Clockwork, Crossing, Window};
 pub use evidence::{EndedBecause, Evidence, LiveConfiguration, LiveRule};
 pub use judge::{judge, judge_again, outlook, progress};

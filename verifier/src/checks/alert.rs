@@ -221,6 +221,7 @@ fn never_injected(expectation: &AlertExpectation, evidence: &Evidence) -> Expect
     let (reason, why) = match evidence.ended_because {
         Some(EndedBecause::NotSettled) => (Reason::NotSettled, "the stack did not become steady"),
         Some(EndedBecause::StackLost) => (Reason::StackLost, "a part of the stack ended"),
+        Some(EndedBecause::LoadLost) => (Reason::LoadNotAchieved, "the load broke"),
         Some(EndedBecause::Limit) => (Reason::LimitReached, "the drill's limit passed before the fault"),
         Some(EndedBecause::Interrupted) => (Reason::Interrupted, "the run was interrupted before the fault"),
         Some(EndedBecause::Decided) | None => (Reason::NotStarted, "the fault was never due"),
@@ -368,6 +369,7 @@ impl Followed<'_> {
             Some(EndedBecause::Interrupted) => (Reason::Interrupted, "the run was interrupted"),
             Some(EndedBecause::Limit) => (Reason::LimitReached, "the drill's limit passed"),
             Some(EndedBecause::StackLost) => (Reason::StackLost, "a part of the stack ended"),
+            Some(EndedBecause::LoadLost) => (Reason::LoadNotAchieved, "the load broke"),
             Some(EndedBecause::NotSettled) => (Reason::NotSettled, "the stack did not become steady"),
             Some(EndedBecause::Decided) | None => (Reason::EvidenceMissing, "the observation ended"),
         };

@@ -136,6 +136,7 @@ pub(crate) fn truth_evidence() -> Evidence {
     evidence.resets = Ok(BTreeMap::new());
     evidence.services_up = Ok(vec!["user".parse().unwrap()]);
     evidence.failed_notifications = Ok(0.0);
+    evidence.configuration = Ok(configuration());
     evidence
 }
 

@@ -137,12 +137,15 @@ impl<'a> Gathered<'a> {
     fn compare_counters(&self, plan: &Plan, evidence: &Evidence) -> Result<Comparison, Problem> {
         let gains = counters::gains("http_requests_total", self.before, self.after)
             .map_err(|sentence| (Reason::CounterReset, sentence))?;
-        let failed = evidence.failed_notifications.as_ref().copied().unwrap_or(0.0);
+        let failed = *evidence.failed_notifications.as_ref().map_err(|why| {
+            (Reason::QueryFailed, format!("Alertmanager's failed notifications could not be read: {why}"))
+        })?;
+        let told = webhooks_to_the_service(evidence)?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
         let expected = counters::expected(
             self.ledger,
             &plan.notification_service,
-            &evidence.witness,
+            told,
             &evidence.notification_polls,
             failed.max(0.0) as u64,
         );
@@ -228,6 +231,23 @@ impl<'a> Gathered<'a> {
         }
         problems
     }
+}
+
+/// Notifications that the notification service must have been sent: those the witness heard for receivers with a
+/// webhook there.
+fn webhooks_to_the_service(evidence: &Evidence) -> Result<u64, Problem> {
+    let unreadable =
+        |why: String| (Reason::QueryFailed, format!("the running configuration could not be read: {why}"));
+    let live = evidence.configuration.as_ref().map_err(|why| unreadable(why.clone()))?;
+    let alertmanager = firedrill_rulebook::AlertmanagerConfig::parse(&live.alertmanager_yaml)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let webhooks_of = |receiver: &str| {
+        alertmanager.receiver(receiver).map_or(0, |receiver| {
+            let there = |url: &String| url.ends_with(counters::WEBHOOK_ROUTE);
+            receiver.webhooks.iter().filter(|webhook| webhook.url.as_ref().is_some_and(there)).count()
+        })
+    };
+    Ok(evidence.witness.iter().filter(|heard| webhooks_of(&heard.receiver) > 0).count() as u64)
 }
 
 fn bucket_problem(

@@ -4,21 +4,15 @@ use std::time::Duration;
 
 use firedrill_monitoring_api::Prometheus;
 use jiff::Timestamp;
-use thiserror::Error;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::counters::is_own_route;
-use crate::evidence::{CounterSnapshot, Sample, Series};
+use crate::evidence::{CounterSnapshot, Gathered, Sample, Series};
 
 /// The series that the truth check reads. `service` is the label by which the configuration names a service.
 const SELECTOR: &str = "{__name__=~\"http_requests_total|http_request_duration_seconds_(count|bucket)|\
      messages_sent_total|messages_delivered_total|active_connections|upstream_requests_total|\
      process_start_time_seconds\",service!=\"\"}";
-
-/// The counters could not be read at all.
-#[derive(Debug, Error)]
-#[error("read the services' counters: {0}")]
-pub struct SettleError(pub String);
 
 /// Reads until the last two scrapes of every series lie after `after` and agree, and nothing but the scrape itself is
 /// active; or until `patience` is over, then what was read last, not settled. Returns the raw reply beside it.
@@ -27,7 +21,7 @@ pub(super) async fn settled(
     after: Timestamp,
     scrape: f64,
     patience: Duration,
-) -> Result<(CounterSnapshot, String), SettleError> {
+) -> Gathered<(CounterSnapshot, String)> {
     let end = Instant::now() + patience;
     let mut ticks = interval(Duration::from_secs_f64(scrape.clamp(0.1, 5.0)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,7 +39,7 @@ pub(super) async fn settled(
                     return Ok((snapshot, reply.raw));
                 }
             }
-            Err(error) if out_of_time => return Err(SettleError(super::watch::chain(&error))),
+            Err(error) if out_of_time => return Err(super::watch::chain(&error)),
             Err(_) => {}
         }
     }

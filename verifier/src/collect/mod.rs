@@ -7,6 +7,5 @@ mod probes;
 mod watch;
 mod witness;
 
-pub use counters::SettleError;
 pub use watch::{Watch, WatchPlan};
 pub use witness::Witness;

@@ -124,7 +124,7 @@ impl Watch {
                 || Timestamp::now().duration_since(began).unsigned_abs() > 2 * patience
             {
                 self.witness_before = heard;
-                break self.keep("counters-before.json", read.map_err(|error| error.to_string()))?;
+                break self.keep("counters-before.json", read)?;
             }
         };
         Ok(())
@@ -164,7 +164,7 @@ impl Watch {
             {
                 self.evidence.witness = self.witnessed(witness);
                 self.evidence.witness.truncate(heard.saturating_sub(self.witness_before));
-                break self.keep("counters-after.json", read.map_err(|error| error.to_string()))?;
+                break self.keep("counters-after.json", read)?;
             }
         };
         let raw: Vec<String> =
