@@ -39,7 +39,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, after_help = EXAMPLES, propagate_version = true)]
 struct Cli {
-    /// Colour: auto is on a terminal, unless NO_COLOR is set.
+    /// Colour: auto is on a terminal, unless `NO_COLOR` is set.
     #[arg(long, global = true, default_value_t = ColourChoice::Auto, value_name = "WHEN")]
     color: ColourChoice,
     /// Show warnings and the final report only.

@@ -20,7 +20,16 @@ pub(crate) struct Failure {
 impl Failure {
     /// `failed to {error}`, with its causes and what would mend it.
     pub(crate) fn new(code: u8, error: &dyn std::error::Error, hint: Option<&str>) -> Self {
-        let mut text = format!("error: failed to {}\n", described(error));
+        Self::hinting(code, &format!("failed to {}", described(error)), hint)
+    }
+
+    /// `{error}`, which is a clause of its own, with its causes and what would mend it.
+    pub(crate) fn told(code: u8, error: &dyn std::error::Error, hint: Option<&str>) -> Self {
+        Self::hinting(code, &described(error), hint)
+    }
+
+    fn hinting(code: u8, sentence: &str, hint: Option<&str>) -> Self {
+        let mut text = format!("error: {sentence}\n");
         if let Some(hint) = hint {
             // Writing to a String does not fail.
             let _ = writeln!(text, "hint: {hint}");
@@ -33,12 +42,32 @@ impl Failure {
         Self { code, text: format!("error: {sentence}\n") }
     }
 
+    /// The same failure with one more sentence that explains it, if there is one.
+    pub(crate) fn because(mut self, why: Option<&str>) -> Self {
+        if let Some(why) = why {
+            // Writing to a String does not fail.
+            let _ = writeln!(self.text, "before that: {why}");
+        }
+        self
+    }
+
     /// Tells it on stderr.
     #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
     pub(crate) fn tell(&self) -> ExitCode {
         eprint!("{}", self.text);
         ExitCode::from(self.code)
     }
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn in_a_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let _ = write!(text, ": {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 /// An error and its causes, one a line.

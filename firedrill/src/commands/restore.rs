@@ -29,7 +29,7 @@ fn tell(event: RestoreEvent) {
     match event {
         RestoreEvent::RunFound { run } => eprintln!("{run}: looking"),
         RestoreEvent::ProcessSignalled { run, part, pid, signal } => {
-            eprintln!("{run}: {signal} to {part} ({pid})")
+            eprintln!("{run}: {signal} to {part} ({pid})");
         }
     }
 }

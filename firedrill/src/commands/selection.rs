@@ -1,6 +1,7 @@
 //! Which drills are meant: files as named, folders with every drill below them, each once, in the order of paths.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use firedrill_drill::{Drill, DrillProblems, load_drill};
@@ -72,11 +73,12 @@ fn rendered(broken: &[DrillProblems], talk: &Talk) -> String {
             let _ = handler.render_report(&mut text, problem);
         }
     }
-    text.push_str(&format!(
-        "error: {count} {} in {} {}; nothing was started\n",
+    let _ = writeln!(
+        text,
+        "error: {count} {} in {} {}; nothing was started",
         if count == 1 { "problem" } else { "problems" },
         broken.len(),
         if broken.len() == 1 { "drill" } else { "drills" },
-    ));
+    );
     text
 }

@@ -8,8 +8,8 @@ use firedrill_record::{
     DrillRecord, EventLog, ExitOutcome, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId, RunRecord,
     StackRecord, Verdict,
 };
-use firedrill_rulebook::HarnessWiring;
-use firedrill_stack::{Backend, ProcessBackend, RunFolder, Stack, StackEvent, StackPlan};
+use firedrill_rulebook::{ChangeClass, HarnessWiring};
+use firedrill_stack::{Backend, ProcessBackend, RunFolder, RunFolderError, Stack, StackEvent, StackPlan};
 use firedrill_verifier::Witness;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -20,10 +20,10 @@ use super::interrupts::Interrupts;
 use super::prepared::{Group, prepare};
 use super::services_program;
 use crate::cli::{RunArguments, Talk};
-use crate::failure::{Failure, NOT_SET_UP, described};
+use crate::failure::{Failure, INVALID, NOT_SET_UP, in_a_line};
 
 /// A stack that is not ready after so long is given up.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// How a drill's record counts for the exit code.
 pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
@@ -59,12 +59,18 @@ impl Conductor {
         let set_up = |error: &dyn std::error::Error| Failure::new(NOT_SET_UP, error, None);
         let id = RunId::new(started, rand::random());
         let folder =
-            RunFolder::create(id.clone(), arguments.out.as_deref()).map_err(|error| set_up(&error))?;
+            RunFolder::create(id.clone(), arguments.out.as_deref()).map_err(|error| match error {
+                RunFolderError::NotEmpty { .. } => {
+                    Failure::new(INVALID, &error, Some("name a folder that is empty or not there yet"))
+                }
+                _ => set_up(&error),
+            })?;
         let redactor = Redactor::of_environment(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         );
         let log = EventLog::open(&folder.events()).map_err(|error| set_up(&error))?;
+        log_into(&folder).map_err(|error| set_up(&error))?;
         let events = Events::new(log, talk.progress.clone(), redactor.clone());
         let record = RunRecord {
             schema: RUN_SCHEMA.to_owned(),
@@ -117,7 +123,13 @@ impl Conductor {
         self.record.seconds = self.events.elapsed();
         self.events.tell(RunEventKind::RunEnded { exit: self.record.exit, seconds: self.record.seconds });
         self.events.finish();
-        self.write_record()?;
+        if let Err(failure) = self.write_record() {
+            if self.record.exit != ExitOutcome::FaultNotUndone {
+                // Nothing of the run is left but files.
+                self.folder.end().map_err(|error| Failure::new(NOT_SET_UP, &error, None))?;
+            }
+            return Err(failure.because(self.record.exit_because.as_deref()));
+        }
         Ok((self.folder, self.record))
     }
 
@@ -130,7 +142,11 @@ impl Conductor {
         let text = serde_json::to_string_pretty(&self.record).map_err(|error| told(&error))?;
         let text = self.redactor.redact(&text);
         self.record = serde_json::from_str(&text).map_err(|error| told(&error))?;
-        std::fs::write(&path, text).map_err(|error| told(&error))
+        std::fs::write(&path, text).map_err(|error| {
+            // Half a record is none. What cannot be removed either is told by the first error.
+            let _ = std::fs::remove_file(&path);
+            told(&error)
+        })
     }
 
     fn exit(&mut self, outcome: ExitOutcome, because: &str) {
@@ -201,8 +217,9 @@ impl Conductor {
             Ok(stack) => Some(stack),
             Err(error) => {
                 self.not_run(&group.drills, "the stack could not be set up");
-                let hint = error.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-                let because = format!("failed to {}{hint}", described(&error));
+                let hint = error.hint().map_or_else(String::new, |hint| format!("; hint: {hint}"));
+                let because = format!("failed to {}{hint}", in_a_line(&error));
+                self.events.warn(because.clone());
                 self.exit(ExitOutcome::StackNotUp, &because);
                 None
             }
@@ -252,6 +269,7 @@ impl Conductor {
                 }
                 Err(problem) => {
                     // A full disk, for one: nothing can be judged without its evidence.
+                    self.events.warn(problem.clone());
                     self.not_run(&group.drills[index..=index], &problem);
                     self.exit(ExitOutcome::CannotTell, &problem);
                 }
@@ -272,14 +290,35 @@ impl Conductor {
     }
 }
 
+/// Sends what the crates below log into `firedrill.log`: progress on stderr stays whole, and no library brings a logger
+/// of its own.
+fn log_into(folder: &RunFolder) -> std::io::Result<()> {
+    let file = std::fs::File::create(folder.path().join("firedrill.log"))?;
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter("warn,firedrill=info")
+        .with_writer(std::sync::Mutex::new(file))
+        .finish();
+    // A second run in one process keeps the first one's.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
 async fn listen() -> std::io::Result<Witness> {
     Witness::start(TcpListener::bind("127.0.0.1:0").await?)
 }
 
 fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
+    // What is not exact says so, and why.
+    let what = match change.class {
+        ChangeClass::Exact => change.what.clone(),
+        ChangeClass::Adjusted | ChangeClass::Assumed => {
+            format!("{} ({}: {})", change.what, change.class, change.note)
+        }
+    };
     RunEventKind::ConfigurationChanged {
         file: change.file.clone(),
-        what: change.what.clone(),
+        what,
         from: change.from.clone(),
         to: change.to.clone(),
     }

@@ -249,7 +249,7 @@ impl DrillRun<'_> {
                 _ = ticks.tick() => {}
                 () = self.interrupts.wait() => {
                     self.events.tell(RunEventKind::InterruptReceived);
-                    self.end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
+                    Self::end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
                     return Ok(());
                 }
             }
@@ -262,7 +262,12 @@ impl DrillRun<'_> {
                 watch.evidence.lost_parts =
                     lost.iter().map(|one| format!("{} ({})", one.part, one.how)).collect();
                 let detail = watch.evidence.lost_parts.join(", ");
-                self.end(watch, EndedBecause::StackLost, &detail);
+                Self::end(watch, EndedBecause::StackLost, &detail);
+                return Ok(());
+            }
+
+            if let Some(broken) = load.failure() {
+                Self::end(watch, EndedBecause::LoadLost, &described(&broken));
                 return Ok(());
             }
 
@@ -295,7 +300,7 @@ impl DrillRun<'_> {
                             self.events.tell(RunEventKind::Settling { waiting_for: why.clone() });
                         }
                         if elapsed > intervals.history + SETTLE_EXTRA {
-                            self.end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
+                            Self::end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
                             return Ok(());
                         }
                         settled_because = why;
@@ -334,7 +339,7 @@ impl DrillRun<'_> {
             .limit
             .map_or_else(|| intervals.whole(plan) + LIMIT_EXTRA, |limit| plan.wall_seconds(limit));
         if elapsed > limit {
-            self.end(watch, EndedBecause::Limit, &format!("{elapsed:.1}s of {limit:.1}s"));
+            Self::end(watch, EndedBecause::Limit, &format!("{elapsed:.1}s of {limit:.1}s"));
             return true;
         }
         let lasts =
@@ -349,13 +354,13 @@ impl DrillRun<'_> {
         let gone =
             if has_alerts && watch.evidence.faults.is_empty() { true } else { active.is_empty() || decided };
         if decided && gone {
-            self.end(watch, EndedBecause::Decided, "");
+            Self::end(watch, EndedBecause::Decided, "");
             return true;
         }
         false
     }
 
-    fn end(&self, watch: &mut Watch, because: EndedBecause, detail: &str) {
+    fn end(watch: &mut Watch, because: EndedBecause, detail: &str) {
         watch.evidence.ended_because = Some(because);
         detail.clone_into(&mut watch.evidence.ended_detail);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use firedrill_drill::{Backend, Drill};
 use firedrill_record::NotRun;
-use firedrill_rulebook::{Compressed, ConfigFolder, FiredrillConfig, compress};
+use firedrill_rulebook::{CompressError, Compressed, ConfigFolder, FiredrillConfig, compress};
 use firedrill_stack::default_configuration;
 
 use crate::cli::{RunArguments, StackKind};
@@ -35,7 +35,7 @@ pub(crate) fn prepare(
 ) -> Result<(Vec<Group>, Vec<NotRun>), Failure> {
     let base = match &arguments.config {
         Some(folder) => {
-            ConfigFolder::from_dir(folder).map_err(|error| Failure::new(INVALID, &error, None))?
+            ConfigFolder::from_dir(folder).map_err(|error| Failure::told(INVALID, &error, None))?
         }
         None => default_configuration(),
     };
@@ -61,7 +61,7 @@ pub(crate) fn prepare(
 }
 
 fn group(arguments: &RunArguments, base: &ConfigFolder, speed: u32, drill: Drill) -> Result<Group, Failure> {
-    let invalid = |error: &dyn std::error::Error| Failure::new(INVALID, error, None);
+    let invalid = |error: &dyn std::error::Error| Failure::told(INVALID, error, None);
     let base_name =
         arguments.config.as_ref().map_or_else(|| "default".to_owned(), |folder| folder.display().to_string());
     let (folder, configuration_name) = match &drill.config {
@@ -75,7 +75,9 @@ fn group(arguments: &RunArguments, base: &ConfigFolder, speed: u32, drill: Drill
         None => (base.clone(), base_name),
     };
     let compressed = compress(&folder, speed).map_err(|error| {
-        Failure::new(INVALID, &error, Some("give a smaller --speed, or change the drill's `speed`"))
+        let too_fast = matches!(error, CompressError::TooFast { .. });
+        let hint = too_fast.then_some("give a smaller --speed, or change the drill's `speed`");
+        Failure::told(INVALID, &error, hint)
     })?;
     let firedrill = folder.firedrill().map_err(|error| invalid(&error))?;
     Ok(Group { configuration_name, speed, compressed, firedrill, drills: vec![drill] })
