@@ -4,8 +4,9 @@
 use firedrill_drill::{AlertExpectation, Fault};
 use firedrill_record::{FaultRecord, Labels, Ledger, Reason, ServiceName};
 use firedrill_rulebook::{
-    AlertmanagerConfig, Analysis, Comparison, LoadedRules, PrometheusConfig, RecordingRules, ResolvedRoute,
-    Rule, RuleFile, RuleGroup, RulePosition, Shape, analyse, longest_history,
+    AlertmanagerConfig, Analysis, Comparison, Grouping, LabelMatcher, LoadedRules, MatchOperator,
+    PrometheusConfig, RUN_LABEL, RecordingRules, ResolvedRoute, Rule, RuleFile, RuleGroup, RulePosition,
+    SelectorInfo, Shape, analyse, longest_history,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -124,7 +125,8 @@ impl AlertPlan {
             }
         }
         labels.insert("alertname".to_owned(), rule.name.clone());
-        let route = route_of(&alertmanager, &labels, expectation)?;
+        let route = route_of(&alertmanager, &with_target_labels(&prometheus, &labels), expectation)?;
+        labels.insert(RUN_LABEL.to_owned(), plan.number.to_string());
         let (rules, position) = as_rulebook(&configuration.rules, rule);
         let recording = RecordingRules::of(&rules).map_err(|error| unreadable("a recording rule", &error))?;
         let analysis = analyse(&rule.expr, &recording, Some(&position))
@@ -168,8 +170,15 @@ impl AlertPlan {
     fn crossing_of(&self, before: f64, during: f64) -> Crossing {
         match &self.analysis.shape {
             Shape::Ratio {
-                op: Comparison::Greater | Comparison::GreaterOrEqual, threshold, window, ..
-            } => Crossing::Ratio { window: window.as_secs_f64(), threshold: *threshold, before, during },
+                op: Comparison::Greater | Comparison::GreaterOrEqual,
+                threshold,
+                window,
+                bad,
+                total,
+                by,
+            } if is_error_ratio_by_service(bad, total, by) => {
+                Crossing::Ratio { window: window.as_secs_f64(), threshold: *threshold, before, during }
+            }
             Shape::Gauge { .. } => Crossing::Immediate,
             Shape::Ratio { .. }
             | Shape::RateThreshold { .. }
@@ -202,6 +211,23 @@ impl AlertPlan {
     }
 }
 
+/// Whether the ledger's counts of one service are what the ratio is of: 5xx as a share of all, by service, with no
+/// other restriction than one that leaves the harness's own routes out.
+fn is_error_ratio_by_service(bad: &SelectorInfo, total: &SelectorInfo, by: &Grouping) -> bool {
+    let only_leaves_out_own_routes =
+        |matcher: &&LabelMatcher| matcher.name() == "route" && matcher.operator() == MatchOperator::NotRegex;
+    let is_5xx = |matcher: &LabelMatcher| {
+        matcher.name() == "status"
+            && matcher.operator() == MatchOperator::Regex
+            && ["5..", "5.*", "5[0-9]{2}", "5\\d{2}", "5\\d\\d"].contains(&matcher.value())
+    };
+    let errors = bad.matchers.iter().filter(|matcher| is_5xx(matcher)).count();
+    let bad_rest =
+        bad.matchers.iter().filter(|matcher| !is_5xx(matcher)).all(|it| only_leaves_out_own_routes(&it));
+    let total_rest = total.matchers.iter().all(|it| only_leaves_out_own_routes(&it));
+    *by == Grouping::By(vec!["service".to_owned()]) && errors == 1 && bad_rest && total_rest
+}
+
 /// The rule that makes the alert: of that name, with no label that contradicts the expected ones.
 fn rule_of<'a>(
     configuration: &'a LiveConfiguration,
@@ -224,6 +250,25 @@ fn rule_of<'a>(
         None => format!("none of the {loaded} loaded alerting rules is named {}", expectation.name),
     };
     Err((Reason::RuleAbsent, why))
+}
+
+/// `labels` and those that the target they name adds to every series: routes may read them.
+fn with_target_labels(prometheus: &PrometheusConfig, labels: &Labels) -> Labels {
+    let all = prometheus
+        .jobs
+        .iter()
+        .flat_map(|job| job.targets.iter().map(|target| target.series_labels(&job.name)));
+    let mut named = all.filter(|target| {
+        let shared = target.iter().filter(|(name, _)| labels.contains_key(*name)).count();
+        shared > 0 && target.iter().all(|(name, value)| labels.get(name).is_none_or(|wanted| wanted == value))
+    });
+    let mut known = labels.clone();
+    if let Some(target) = named.next() {
+        for (name, value) in target {
+            known.entry(name).or_insert(value);
+        }
+    }
+    known
 }
 
 fn route_of(

@@ -124,7 +124,11 @@ pub(crate) fn expected(
     };
     let entry = all.entry(polls).or_default();
     for (status, count) in notification_polls {
-        *entry.closed.entry(*status).or_default() += count;
+        if *status == 0 {
+            entry.unknown += count;
+        } else {
+            *entry.closed.entry(*status).or_default() += count;
+        }
     }
     all
 }

@@ -3,7 +3,7 @@
 use firedrill_record::Reason;
 
 use crate::alert_plan::AlertPlan;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, NotifiedAlert};
 use crate::life_cycle::LifeCycle;
 
 /// A reason, a sentence with its numbers, and what would mend it.
@@ -159,35 +159,22 @@ fn never_delivered(alert: &AlertPlan, evidence: &Evidence) -> Diagnosis {
     if let Err(error) = &evidence.notifications {
         return (Reason::QueryFailed, format!("what {receiver} received could not be read: {error}"), None);
     }
-    let told_others: Vec<&str> = evidence
-        .notifications
-        .iter()
-        .flatten()
-        .filter(|one| one.receiver != *receiver)
-        .filter(|one| {
-            one.alerts
-                .iter()
-                .any(|told| alert.labels.iter().all(|(label, value)| told.labels.get(label) == Some(value)))
-        })
-        .map(|one| one.receiver.as_str())
-        .collect();
-    if let Some(other) = told_others.first() {
-        return (Reason::WrongReceiver, format!("{name} was told to {other}, not to {receiver}"), None);
-    }
     match &evidence.failed_notifications {
         Ok(failed) if *failed >= 1.0 => (
             Reason::ReceiverRefused,
             format!("Alertmanager tried to tell {receiver} of {name}, and {failed} requests failed"),
             Some(format!("is the webhook of {receiver} right, and does it answer?")),
         ),
-        Ok(_) => (
-            Reason::NotDelivered,
-            format!("Alertmanager had {name}, no request to {receiver} failed, and it was never told"),
-            Some(format!(
-                "group_wait is {:.2}s: does the group wait for something?",
-                alert.clockwork.group_wait
-            )),
-        ),
+        Ok(_) => told_to_others(alert, evidence).unwrap_or_else(|| {
+            (
+                Reason::NotDelivered,
+                format!("Alertmanager had {name}, no request to {receiver} failed, and it was never told"),
+                Some(format!(
+                    "group_wait is {:.2}s: does the group wait for something?",
+                    alert.clockwork.group_wait
+                )),
+            )
+        }),
         Err(error) => (
             Reason::NotDelivered,
             format!(
@@ -196,6 +183,22 @@ fn never_delivered(alert: &AlertPlan, evidence: &Evidence) -> Diagnosis {
             None,
         ),
     }
+}
+
+/// Whether another receiver was told instead.
+fn told_to_others(alert: &AlertPlan, evidence: &Evidence) -> Option<Diagnosis> {
+    let receiver = &alert.route.receiver;
+    let about = |told: &NotifiedAlert| {
+        alert.labels.iter().all(|(label, value)| told.labels.get(label) == Some(value))
+    };
+    let others = evidence.notifications.iter().flatten().chain(&evidence.witness);
+    let other = others.filter(|one| one.receiver != *receiver).find(|one| one.alerts.iter().any(about))?;
+    let name = &alert.rule.name;
+    Some((
+        Reason::WrongReceiver,
+        format!("{name} was told to {}, not to {receiver}", other.receiver),
+        Some("does an earlier route take the alert away?".to_owned()),
+    ))
 }
 
 #[cfg(test)]

@@ -132,6 +132,8 @@ pub struct Notification {
     pub received_at: Timestamp,
     /// Name of the Alertmanager receiver.
     pub receiver: String,
+    /// Which of the receiver's webhooks this one stands beside; 0 for the receiver's own.
+    pub webhook: u32,
     /// `firing` or `resolved`.
     pub status: String,
     /// Its alerts.
@@ -221,13 +223,20 @@ pub struct Evidence {
     pub alerts: Gathered<Vec<Series>>,
     /// Every rule group has been evaluated at or after this instant, by Prometheus's own word; none when unknown.
     pub evaluated_until: Option<Timestamp>,
+    /// When the stack was steady and the first fault might start; none before that, and without faults.
+    pub settled: Option<Timestamp>,
+    /// Labels of the alerts that Alertmanager holds as firing, at the last look.
+    pub alertmanager_active: Vec<Labels>,
+    /// Rules whose evaluation failed at any look, with the error.
+    pub sick_rules: BTreeMap<String, String>,
     /// What Alertmanager showed.
     pub alertmanager: Vec<AlertmanagerSighting>,
     /// Looks at Alertmanager that failed, with the last error.
     pub alertmanager_failures: Option<String>,
     /// What the notification service received, as it serves it.
     pub notifications: Gathered<Vec<Notification>>,
-    /// How often the harness asked the notification service for them: those requests are counted there too.
+    /// How often the harness asked the notification service for them, by status, 0 where no answer was seen: those
+    /// requests are counted there too.
     pub notification_polls: BTreeMap<u16, u64>,
     /// What the harness's own webhooks received.
     pub witness: Vec<Notification>,
@@ -268,6 +277,9 @@ impl Evidence {
             faults: Vec::new(),
             alerts: not_yet(),
             evaluated_until: None,
+            settled: None,
+            alertmanager_active: Vec::new(),
+            sick_rules: BTreeMap::new(),
             alertmanager: Vec::new(),
             alertmanager_failures: None,
             notifications: not_yet(),

@@ -34,7 +34,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
                 Expectation::Load(it) => load::judge(it, evidence),
                 Expectation::Metric(it) => metric::judge(index, it, scrape, evidence),
             };
-            with_evidence(cut_short(judged, evidence), expectation)
+            with_evidence(cut_short(judged, plan, evidence), expectation)
         })
         .collect();
     let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
@@ -97,20 +97,27 @@ pub fn progress(plan: &Plan, evidence: &Evidence) -> Vec<(String, Vec<TimelinePo
 }
 
 /// What held over a run that was cut short did not hold to its end.
-fn cut_short(record: ExpectationRecord, evidence: &Evidence) -> ExpectationRecord {
+fn cut_short(record: ExpectationRecord, plan: &Plan, evidence: &Evidence) -> ExpectationRecord {
+    let faults_are_missing = evidence.faults.len() < plan.faults.len();
     let reason = match evidence.ended_because {
         Some(EndedBecause::Interrupted) => Reason::Interrupted,
         Some(EndedBecause::StackLost) => Reason::StackLost,
         Some(EndedBecause::LoadLost) => Reason::LoadNotAchieved,
         Some(EndedBecause::Limit) => Reason::LimitReached,
         Some(EndedBecause::NotSettled) => Reason::NotSettled,
-        Some(EndedBecause::Decided) => return record,
+        Some(EndedBecause::Decided) if !faults_are_missing => return record,
+        Some(EndedBecause::Decided) => Reason::NotStarted,
         None => Reason::EvidenceMissing,
     };
     let is_whole = evidence.lost_parts.is_empty();
     match record.verdict {
         Verdict::Held => {
-            let mut sentence = format!("the drill did not run to its end: {}", evidence.ended_detail);
+            let why = if evidence.ended_detail.is_empty() {
+                "not every fault was injected"
+            } else {
+                &evidence.ended_detail
+            };
+            let mut sentence = format!("the drill did not run to its end: {why}");
             if !is_whole {
                 sentence = format!("{sentence}; lost: {}", evidence.lost_parts.join(", "));
             }

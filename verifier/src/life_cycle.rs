@@ -2,6 +2,8 @@
 //!
 //! Only instants and where they come from; whether they are in time is judged elsewhere.
 
+use std::collections::BTreeSet;
+
 use firedrill_record::Labels;
 use jiff::{SignedDuration, Timestamp};
 
@@ -62,20 +64,73 @@ fn ms(seconds: f64) -> i64 {
 
 impl LifeCycle {
     /// Follows `subject` through `evidence` after `cause`, its rule being evaluated every `evaluation` seconds.
+    ///
+    /// Several alerts may carry the expected labels: each is followed on its own, and the one that came furthest is the
+    /// one that counts.
     pub(crate) fn follow(
         subject: &Subject<'_>,
         evidence: &Evidence,
         cause: Timestamp,
         evaluation: f64,
+        group_wait: f64,
+    ) -> Self {
+        let identities: BTreeSet<Labels> = evidence
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|one| subject.is(&one.labels))
+            .map(|one| {
+                let mut labels = one.labels.clone();
+                labels.retain(|name, _| name != "__name__" && name != "alertstate");
+                labels
+            })
+            .collect();
+        let lives = identities.iter().map(|labels| {
+            Self::follow_one(&Subject { labels, ..*subject }, evidence, cause, evaluation, group_wait)
+        });
+        let active_before = |life: &Self| life.active_before;
+        let lives: Vec<Self> = lives.collect();
+        if let Some(early) = lives.iter().find(|life| active_before(life)) {
+            return early.clone();
+        }
+        lives.into_iter().max_by_key(Self::progress).unwrap_or_default()
+    }
+
+    /// How many states were reached.
+    fn progress(&self) -> usize {
+        let states = [
+            self.pending,
+            self.firing,
+            self.received,
+            self.delivered,
+            self.resolved,
+            self.resolved_delivered,
+        ];
+        states.iter().flatten().count()
+    }
+
+    fn follow_one(
+        subject: &Subject<'_>,
+        evidence: &Evidence,
+        cause: Timestamp,
+        evaluation: f64,
+        group_wait: f64,
     ) -> Self {
         let mut life = Self::default();
         let series = evidence.alerts.as_deref().unwrap_or_default();
+        life.active_before = was_active(subject, series, evidence.settled, cause);
         life.read_samples(subject, series, cause, evaluation, evidence.evaluated_until);
         let Some(firing) = life.firing else { return life };
         life.received = received(subject, &evidence.alertmanager, firing);
         let notifications = evidence.notifications.as_deref().unwrap_or_default();
         life.delivered = delivered(subject, notifications, "firing", firing).map(|(at, _)| at);
         if let Some(delivered_at) = life.delivered {
+            // Alertmanager shows when it last got an alert: what lies later than the notification allows was a resend,
+            // and the first time is only known to lie after the alert fired.
+            let latest = SignedDuration::try_from_secs_f64(group_wait).unwrap_or_default();
+            if life.received.is_some_and(|received| received + latest - SAME_START > delivered_at) {
+                life.received = Some(firing);
+            }
             life.resolved_delivered =
                 delivered(subject, notifications, "resolved", delivered_at).map(|(at, _)| at);
         }
@@ -100,14 +155,15 @@ impl LifeCycle {
             .collect();
         active.sort_unstable();
         let cause_ms = cause.as_millisecond();
-        self.active_before = active.iter().any(|(at, _)| *at < cause_ms);
         self.last_active = active.last().map(|(at, _)| instant(*at));
-        // A missing evaluation is a reset; half an interval of tolerance for its jitter.
-        let gap = ms(evaluation) + ms(evaluation) / 2;
+        // Prometheus skips an evaluation when the one before it was late, and the alert lives on: two missing ones are a
+        // reset. A single one that really reset `for` shows in the time from pending to firing.
+        let gap = 2 * ms(evaluation) + ms(evaluation) / 2;
         let mut episode_start = None;
         let mut previous: Option<(i64, bool)> = None;
         for (at, firing) in active.into_iter().filter(|(at, _)| *at >= cause_ms) {
-            let continues = previous.is_some_and(|(before, _)| at - before <= gap);
+            let continues =
+                previous.is_some_and(|(before, was_firing)| at - before <= gap && (firing || !was_firing));
             if !continues {
                 if let Some((before, was_firing)) = previous {
                     let ended = instant(before + ms(evaluation));
@@ -132,6 +188,21 @@ impl LifeCycle {
             }
         }
     }
+}
+
+/// Whether the alert was pending or firing between the instant at which the stack was steady and its cause.
+fn was_active(
+    subject: &Subject<'_>,
+    series: &[Series],
+    settled: Option<Timestamp>,
+    cause: Timestamp,
+) -> bool {
+    let from = settled.map_or(i64::MIN, Timestamp::as_millisecond);
+    series
+        .iter()
+        .filter(|one| subject.is(&one.labels))
+        .flat_map(|one| &one.samples)
+        .any(|sample| (from..cause.as_millisecond()).contains(&sample.at_ms))
 }
 
 /// A start that Prometheus set itself is that of the evaluation; clocks of one host agree to some milliseconds.
@@ -198,6 +269,7 @@ mod tests {
             &evidence,
             at(cause_ms),
             0.25,
+            0.2,
         )
     }
 
@@ -233,6 +305,26 @@ mod tests {
         assert_eq!(ends(Some(at(1250))), None);
         assert_eq!(ends(None), None);
         assert_eq!(ends(Some(at(1500))), Some(at(1500)));
+    }
+
+    #[test]
+    fn an_evaluation_that_prometheus_skipped_is_no_reset() {
+        let life = follow(vec![series("pending", [1000, 1250, 1750, 2000]), series("firing", [2250])], 900);
+        assert_eq!((life.pending, life.firing), (Some(at(1000)), Some(at(2250))));
+        assert!(life.resets.is_empty());
+    }
+
+    #[test]
+    fn two_alerts_with_the_expected_labels_are_two_lives() {
+        let named = |mut one: Series, instance: &str| {
+            one.labels.insert("instance".into(), instance.into());
+            one
+        };
+        let life = follow(
+            vec![named(series("pending", [1000, 1250]), "a"), named(series("firing", [1500, 1750]), "b")],
+            900,
+        );
+        assert_eq!((life.pending, life.firing), (Some(at(1500)), Some(at(1500))));
     }
 
     #[test]

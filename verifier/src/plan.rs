@@ -1,5 +1,6 @@
 //! What the judge has to know about the drill as it was run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use firedrill_drill::{Expectation, Fault};
@@ -33,8 +34,13 @@ pub struct Plan {
     pub left_out: Vec<(String, String)>,
     /// Services of the stack: those whose counters are judged.
     pub services: Vec<ServiceName>,
-    /// The service that stores notifications, and the path the harness reads them at.
+    /// The service that stores notifications.
     pub notification_service: ServiceName,
+    /// For each Alertmanager receiver the indices of its webhooks that go to that service. From the configuration as it
+    /// was written: newer Alertmanagers do not show their webhooks' addresses.
+    pub webhooks: BTreeMap<String, BTreeSet<u32>>,
+    /// Whether a witness stands beside each webhook.
+    pub witnessed: bool,
 }
 
 impl Plan {

@@ -31,7 +31,17 @@ pub fn of_effect(
                 "{failed} of {all} requests to {service} failed ({:.1}%), asked for {ratio}",
                 seen * 100.0
             );
-            if failed == 0 || seen < ratio.share() * LEAST_SHARE { Err(numbers) } else { Ok(numbers) }
+            // What failed before is not this fault's doing.
+            let lasted = end.duration_since(injected);
+            let (all_before, failed_before) =
+                ledger.closed_between(service, record.asked - lasted, record.asked);
+            let before = if all_before == 0 { 0.0 } else { failed_before as f64 / all_before as f64 };
+            let least = before + ratio.share() * (1.0 - before) * LEAST_SHARE;
+            if failed == 0 || seen < least {
+                Err(format!("{numbers}, {:.1}% failed before", before * 100.0))
+            } else {
+                Ok(numbers)
+            }
         }
     }
 }

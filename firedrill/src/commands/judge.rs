@@ -13,7 +13,15 @@ use crate::run::{EVIDENCE, outcome_of};
 pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
     let (folder, mut record) = report::read(run)?;
     let mut differences = String::new();
-    let mut outcome = ExitOutcome::Passed;
+    // How the run itself ended is not judged again; only what its drills were found to be.
+    let mut outcome = match record.exit {
+        ExitOutcome::Passed | ExitOutcome::Failed => ExitOutcome::Passed,
+        ExitOutcome::CannotTell if record.exit_because.is_none() => ExitOutcome::Passed,
+        ended @ (ExitOutcome::CannotTell
+        | ExitOutcome::StackNotUp
+        | ExitOutcome::FaultNotUndone
+        | ExitOutcome::Interrupted) => ended,
+    };
     for drill in &mut record.drills {
         let again = again(&folder.drill(&drill.name))?;
         tell_differences(drill, &again, &mut differences);

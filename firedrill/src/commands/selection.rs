@@ -1,6 +1,6 @@
 //! Which drills are meant: files as named, folders with every drill below them, each once, in the order of paths.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,15 @@ pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Vec<Drill>, Failure
         match load_drill(file) {
             Ok(drill) => drills.push(drill),
             Err(problems) => broken.push(problems),
+        }
+    }
+    let mut names = BTreeMap::new();
+    for drill in &drills {
+        if let Some(other) = names.insert(&drill.name, &drill.file) {
+            let (one, other) = (drill.file.display(), other.display());
+            let why =
+                format!("{one} and {other} are both named {}: a run keeps one drill of a name", drill.name);
+            return Err(Failure::plain(INVALID, &why));
         }
     }
     if broken.is_empty() { Ok(drills) } else { Err(Failure { code: INVALID, text: rendered(&broken, talk) }) }

@@ -253,6 +253,7 @@ impl Conductor {
                 run: self.record.run.clone(),
                 speed: group.speed,
                 firedrill: &group.firedrill,
+                configuration: &group.compressed.folder,
                 left_out: &left_out,
                 stack: stack.as_ref(),
                 witness,

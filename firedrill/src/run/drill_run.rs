@@ -1,6 +1,6 @@
 //! One drill on a stack that is up: load, settle, break, follow, mend, drain, judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +9,10 @@ use firedrill_loadgen::{LoadPlan, RunningLoad};
 use firedrill_record::{
     DrillRecord, EvidenceFolder, FaultRecord, Redactor, RunEventKind, RunId, ServiceName,
 };
-use firedrill_rulebook::{FiredrillConfig, PrometheusConfig};
+use firedrill_rulebook::{ConfigFolder, FiredrillConfig};
 use firedrill_stack::{Deadline, InjectedFault, Probe, Stack};
 use firedrill_verifier::{
-    EndedBecause, Outlook, Plan, Watch, WatchPlan, Witness, judge, longest_history_of_all, of_effect,
-    outlook, progress,
+    EndedBecause, Outlook, Plan, Watch, WatchPlan, Witness, judge, of_effect, outlook, progress,
 };
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng};
@@ -22,6 +21,7 @@ use url::Url;
 
 use super::events::Events;
 use super::interrupts::Interrupts;
+use super::intervals::Intervals;
 use super::settling;
 use crate::failure::described;
 
@@ -38,10 +38,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(10);
 /// Counters get so long to come to rest.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Beyond the history that load has to fill, settling may take so many seconds.
-const SETTLE_EXTRA: f64 = 30.0;
 /// A fault ends by itself so long after the run should have ended it.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// So often a fault's undo is tried.
+const UNDO_TRIES: u32 = 3;
 /// The default limit of a drill lies so many seconds after the last deadline.
 const LIMIT_EXTRA: f64 = 120.0;
 /// Load that needs nothing to wait for still runs so many seconds, or its rate says nothing.
@@ -56,6 +56,7 @@ pub(super) struct DrillRun<'a> {
     pub(super) run: RunId,
     pub(super) speed: u32,
     pub(super) firedrill: &'a FiredrillConfig,
+    pub(super) configuration: &'a ConfigFolder,
     pub(super) left_out: &'a BTreeMap<String, String>,
     pub(super) stack: &'a dyn Stack,
     pub(super) witness: &'a Witness,
@@ -70,6 +71,14 @@ struct Active {
     index: usize,
     injected: InjectedFault,
     since: Instant,
+}
+
+/// How far the wait for a steady stack has come.
+struct Settling {
+    began: Instant,
+    ended: Option<Instant>,
+    /// What was told last that it waits for.
+    told: String,
 }
 
 impl DrillRun<'_> {
@@ -87,8 +96,9 @@ impl DrillRun<'_> {
         let plan = self.plan();
         folder.write_json("plan.json", &plan).map_err(write)?;
         let mut watch = Watch::begin(self.watch_plan()?, evidence)?;
-        self.announce(&watch).await?;
-        watch.before_load(self.witness, PATIENCE).await.map_err(write)?;
+        self.unless_interrupted(self.announce(&watch)).await??;
+        let patience = self.patience();
+        self.unless_interrupted(watch.before_load(self.witness, patience)).await?.map_err(write)?;
 
         let load = RunningLoad::start(self.load_plan())
             .await
@@ -106,10 +116,17 @@ impl DrillRun<'_> {
         self.events.tell(RunEventKind::LoadDrained { requests, unknown });
         folder.write_json("ledger.json", &ledger).map_err(write)?;
         watch.evidence.ledger = Some(ledger);
-        let patience =
-            if watch.evidence.ended_because == Some(EndedBecause::Decided) { PATIENCE } else { LOOK_EVERY };
-        watch.after_drain(self.witness, &plan.expect, patience).await.map_err(write)?;
+        let whole = watch.evidence.ended_because == Some(EndedBecause::Decided);
+        let collected =
+            watch.after_drain(self.witness, &plan.expect, if whole { patience } else { LOOK_EVERY });
+        if whole {
+            self.unless_interrupted(collected).await?.map_err(write)?;
+        } else {
+            collected.await.map_err(write)?;
+        }
         self.tell_proofs(&plan, &watch);
+        self.note_lost_parts(&mut watch);
+        watch.folder().write_json("evidence.json", &watch.evidence).map_err(write)?;
 
         let mut record = judge(&plan, &watch.evidence);
         record.seconds = began.elapsed().as_secs_f64();
@@ -128,6 +145,73 @@ impl DrillRun<'_> {
         });
         self.events.set_drill(None);
         Ok(record)
+    }
+
+    /// `phase`, or an error once the run is asked to stop.
+    async fn unless_interrupted<T>(&self, phase: impl Future<Output = T>) -> Result<T, String> {
+        tokio::select! {
+            done = phase => Ok(done),
+            () = self.interrupts.wait() => {
+                self.events.tell(RunEventKind::InterruptReceived);
+                Err("the run was interrupted".to_owned())
+            }
+        }
+    }
+
+    /// How long counters get to come to rest: three scrapes of the slowest job, and at least some seconds.
+    fn patience(&self) -> Duration {
+        let slowest = self
+            .configuration
+            .prometheus()
+            .ok()
+            .and_then(|prometheus| prometheus.jobs.iter().map(|job| job.scrape_interval).max());
+        PATIENCE + 3 * slowest.unwrap_or_default()
+    }
+
+    /// Notes the parts of the stack that ended by now; whether there are any.
+    fn note_lost_parts(&self, watch: &mut Watch) -> bool {
+        let lost = self.stack.lost();
+        if lost.is_empty() {
+            return false;
+        }
+        watch.evidence.lost_parts = lost.iter().map(|one| format!("{} ({})", one.part, one.how)).collect();
+        if watch.evidence.ended_because.is_none_or(|why| why == EndedBecause::Decided) {
+            let detail = watch.evidence.lost_parts.join(", ");
+            Self::end(watch, EndedBecause::StackLost, &detail);
+        }
+        true
+    }
+
+    /// For each receiver the indices of its webhooks that go to the service that stores notifications.
+    fn webhooks(&self) -> BTreeMap<String, BTreeSet<u32>> {
+        let addresses = self.stack.addresses();
+        let Some(service) = addresses.services.get(&service(NOTIFICATION_SERVICE)) else {
+            return BTreeMap::new();
+        };
+        let service = service.to_string();
+        let goes_there = |url: &String| {
+            Url::parse(url).is_ok_and(|url| {
+                let written = format!(
+                    "{}:{}",
+                    url.host_str().unwrap_or_default(),
+                    url.port_or_known_default().unwrap_or(0)
+                );
+                addresses.seen_by_prometheus.get(&written) == Some(&service)
+            })
+        };
+        let Ok(alertmanager) = self.configuration.alertmanager() else { return BTreeMap::new() };
+        alertmanager
+            .receivers
+            .iter()
+            .map(|receiver| {
+                let indices = receiver
+                    .webhooks
+                    .iter()
+                    .zip(0..)
+                    .filter(|(webhook, _)| webhook.url.as_ref().is_some_and(goes_there));
+                (receiver.name.clone(), indices.map(|(_, index)| index).collect())
+            })
+            .collect()
     }
 
     fn plan(&self) -> Plan {
@@ -153,6 +237,8 @@ impl DrillRun<'_> {
             left_out: self.left_out.iter().map(|(rule, why)| (rule.clone(), why.clone())).collect(),
             services: self.stack.addresses().services.keys().cloned().collect(),
             notification_service: service(NOTIFICATION_SERVICE),
+            webhooks: self.webhooks(),
+            witnessed: true,
         }
     }
 
@@ -237,8 +323,7 @@ impl DrillRun<'_> {
         let mut random = rand::rngs::StdRng::seed_from_u64(self.seed ^ u64::from(self.number));
         // Scrape and evaluation phases are fixed: only a random instant sees all of them.
         let mut jitter = move || random.random_range(0.0..intervals.scrape + intervals.evaluation);
-        let mut settled_at: Option<Instant> = None;
-        let mut settled_because = String::new();
+        let mut settling = Settling { began, ended: None, told: String::new() };
         let mut hold = jitter();
         let mut told = BTreeMap::new();
         let mut looks = 0_u32;
@@ -257,12 +342,7 @@ impl DrillRun<'_> {
             watch.evidence.ledger = Some(load.snapshot());
             looks += 1;
             self.tell_progress(plan, watch, load, looks, &mut told);
-            let lost = self.stack.lost();
-            if !lost.is_empty() {
-                watch.evidence.lost_parts =
-                    lost.iter().map(|one| format!("{} ({})", one.part, one.how)).collect();
-                let detail = watch.evidence.lost_parts.join(", ");
-                Self::end(watch, EndedBecause::StackLost, &detail);
+            if self.note_lost_parts(watch) {
                 return Ok(());
             }
 
@@ -281,47 +361,62 @@ impl DrillRun<'_> {
                 self.mend(watch, &one).await;
             }
 
-            let now = load.zero();
-            let elapsed = Timestamp::now().duration_since(now).as_secs_f64();
+            let elapsed = Timestamp::now().duration_since(load.zero()).as_secs_f64();
             let outlook_now = outlook(plan, &watch.evidence);
-            let undecided = outlook_now != Outlook::Decided;
-            let next = watch.evidence.faults.len();
-            if undecided && let Some((at, fault)) = plan.faults.get(next) {
-                match settling::waiting_for(
-                    plan,
-                    &watch.evidence,
-                    load.zero(),
-                    intervals.history,
-                    intervals.scrape.max(intervals.evaluation),
-                ) {
-                    // Only the first fault waits: later ones find the alerts of earlier ones.
-                    Some(why) if next == 0 && settled_at.is_none() => {
-                        if why != settled_because {
-                            self.events.tell(RunEventKind::Settling { waiting_for: why.clone() });
-                        }
-                        if elapsed > intervals.history + SETTLE_EXTRA {
-                            Self::end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
-                            return Ok(());
-                        }
-                        settled_because = why;
+            // What no fault can cause any more, or was decided without one, needs none.
+            let condemned = watch.evidence.faults.is_empty() && Self::alerts_decided(plan, &outlook_now);
+            if !condemned && let Some((at, fault)) = plan.faults.get(watch.evidence.faults.len()) {
+                match self.settled(plan, watch, load, &intervals, &mut settling) {
+                    Err(why) if elapsed > intervals.settling() => {
+                        Self::end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
+                        return Ok(());
                     }
-                    Some(_) | None => {
-                        let settled = *settled_at.get_or_insert_with(|| {
-                            let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                            self.events.tell(RunEventKind::Settled { after_ms });
-                            Instant::now()
-                        });
-                        if elapsed >= plan.wall_seconds(*at) && settled.elapsed().as_secs_f64() >= hold {
-                            self.strike(plan, watch, load, next, fault, active).await;
-                            hold = jitter();
-                        }
+                    Ok(since) if elapsed >= plan.wall_seconds(*at) && since >= hold => {
+                        self.strike(plan, watch, load, fault, active).await;
+                        hold = jitter();
                     }
+                    Ok(_) | Err(_) => {}
                 }
             }
             if self.is_over(plan, watch, active, elapsed, &intervals, &outlook_now) {
                 return Ok(());
             }
         }
+    }
+
+    /// Seconds since the stack became steady, or what it waits for. Only the first fault waits: later ones find the
+    /// alerts of earlier ones.
+    fn settled(
+        &self,
+        plan: &Plan,
+        watch: &mut Watch,
+        load: &RunningLoad,
+        intervals: &Intervals,
+        settling: &mut Settling,
+    ) -> Result<f64, String> {
+        if let Some(ended) = settling.ended {
+            return Ok(ended.elapsed().as_secs_f64());
+        }
+        let slowest = intervals.scrape.max(intervals.evaluation);
+        if let Some(why) =
+            settling::waiting_for(plan, &watch.evidence, load.zero(), intervals.history, slowest)
+        {
+            if why != settling.told {
+                self.events.tell(RunEventKind::Settling { waiting_for: why.clone() });
+                settling.told.clone_from(&why);
+            }
+            return Err(why);
+        }
+        let after_ms = u64::try_from(settling.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.events.tell(RunEventKind::Settled { after_ms });
+        settling.ended = Some(Instant::now());
+        watch.evidence.settled = Some(Timestamp::now());
+        Ok(0.0)
+    }
+
+    /// Whether alerts are expected and each of them is decided.
+    fn alerts_decided(plan: &Plan, outlook: &Outlook) -> bool {
+        *outlook == Outlook::Decided && plan.expect.iter().any(|one| matches!(one, Expectation::Alert(_)))
     }
 
     /// Whether the drill is over; says why in the evidence.
@@ -344,16 +439,14 @@ impl DrillRun<'_> {
         }
         let lasts =
             self.drill.lasts.map_or(SHORTEST_LOAD, |lasts| plan.wall_seconds(lasts).max(SHORTEST_LOAD));
-        if elapsed < lasts {
-            return false;
-        }
-        let has_alerts = plan.expect.iter().any(|one| matches!(one, Expectation::Alert(_)));
-        // Faults that nobody expects an alert of still have to be injected and to end.
-        let all_faults_over = watch.evidence.faults.len() == plan.faults.len() && active.is_empty();
-        let decided = if has_alerts { *outlook == Outlook::Decided } else { all_faults_over };
-        let gone =
-            if has_alerts && watch.evidence.faults.is_empty() { true } else { active.is_empty() || decided };
-        if decided && gone {
+        let decided = Self::alerts_decided(plan, outlook);
+        let injected = watch.evidence.faults.len();
+        // Decided before any fault, or all faults were there and nothing about them is open any more.
+        let over = (decided && injected == 0)
+            || (injected == plan.faults.len()
+                && *outlook == Outlook::Decided
+                && (decided || active.is_empty()));
+        if elapsed >= lasts && over {
             Self::end(watch, EndedBecause::Decided, "");
             return true;
         }
@@ -370,7 +463,6 @@ impl DrillRun<'_> {
         plan: &Plan,
         watch: &mut Watch,
         load: &RunningLoad,
-        index: usize,
         fault: &Fault,
         active: &mut Vec<Active>,
     ) {
@@ -392,6 +484,7 @@ impl DrillRun<'_> {
                 record.asked = injected.asked;
                 record.injected = Some(injected.injected);
                 self.events.tell(RunEventKind::FaultInjected { fault: fault.to_string() });
+                let index = watch.evidence.faults.len();
                 active.push(Active { index, injected, since: Instant::now() });
             }
             Err(error) => {
@@ -405,16 +498,21 @@ impl DrillRun<'_> {
 
     async fn mend(&self, watch: &mut Watch, one: &Active) {
         let Some(record) = watch.evidence.faults.get_mut(one.index) else { return };
-        match self.stack.undo(&one.injected).await {
-            Ok(undone) => {
-                record.undo_asked = Some(undone.asked);
-                record.undone = Some(undone.undone);
-                self.events.tell(RunEventKind::FaultUndone { fault: one.injected.fault.to_string() });
-            }
-            Err(error) => {
-                let problem = format!("failed to {}", described(&error));
-                self.events.warn(problem.clone());
-                record.problem = Some(problem);
+        let fault = one.injected.fault.to_string();
+        // A connection may break once; a switch that never answers is left to the fault's lease and the teardown.
+        for _ in 0..UNDO_TRIES {
+            match self.stack.undo(&one.injected).await {
+                Ok(undone) => {
+                    record.undo_asked = Some(undone.asked);
+                    record.undone = Some(undone.undone);
+                    self.events.tell(RunEventKind::FaultUndone { fault });
+                    return;
+                }
+                Err(error) => {
+                    let problem = format!("failed to {}", described(&error));
+                    self.events.warn(problem.clone());
+                    record.problem = Some(problem);
+                }
             }
         }
     }
@@ -454,53 +552,6 @@ impl DrillRun<'_> {
                 Err(why) => self.events.warn(format!("no effect of {fault}: {why}")),
             }
         }
-    }
-}
-
-/// Intervals of the running configuration, in wall seconds.
-#[derive(Debug, Clone, Copy)]
-struct Intervals {
-    scrape: f64,
-    evaluation: f64,
-    /// What steady load has to fill.
-    history: f64,
-    /// The slowest group.
-    group_interval: f64,
-}
-
-impl Intervals {
-    fn of(plan: &Plan, watch: &Watch) -> Self {
-        let Ok(live) = &watch.evidence.configuration else {
-            return Self { scrape: 1.0, evaluation: 1.0, history: 0.0, group_interval: 0.0 };
-        };
-        let prometheus = PrometheusConfig::parse(&live.prometheus_yaml).ok();
-        let seconds = |duration: Option<Duration>| duration.map_or(1.0, |it| it.as_secs_f64());
-        let alertmanager = firedrill_rulebook::AlertmanagerConfig::parse(&live.alertmanager_yaml).ok();
-        let slowest = |route: &firedrill_rulebook::Route| {
-            fn slowest(route: &firedrill_rulebook::Route) -> Duration {
-                let own = route.group_interval.unwrap_or_default();
-                route.routes.iter().map(slowest).fold(own, Duration::max)
-            }
-            slowest(route).as_secs_f64()
-        };
-        Self {
-            scrape: seconds(prometheus.as_ref().map(|it| it.scrape_interval)),
-            evaluation: seconds(prometheus.as_ref().map(|it| it.evaluation_interval)),
-            history: longest_history_of_all(live, &plan.always_firing),
-            group_interval: alertmanager.map_or(0.0, |it| slowest(&it.route)),
-        }
-    }
-
-    /// An upper bound of the wall seconds that the whole drill can take, from its load on.
-    fn whole(&self, plan: &Plan) -> f64 {
-        let last = plan
-            .faults
-            .iter()
-            .map(|(at, fault)| {
-                plan.wall_seconds(*at).max(self.history + SETTLE_EXTRA) + plan.wall_seconds(fault.lasts())
-            })
-            .fold(0.0, f64::max);
-        last + 2.0 * self.history + 2.0 * self.group_interval
     }
 }
 

@@ -4,6 +4,7 @@ mod conductor;
 mod drill_run;
 mod events;
 mod interrupts;
+mod intervals;
 mod prepared;
 mod services_program;
 mod settling;

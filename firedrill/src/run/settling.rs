@@ -36,15 +36,9 @@ pub(crate) fn waiting_for(
         }
     }
     // Inhibition knows nothing of drills: a source of an earlier one would still suppress.
-    let sources = evidence.alertmanager.iter().filter(|one| one.ends_at > Timestamp::now());
-    for one in sources {
-        let resolved_since = one.seen < recent && plan.number > 1 && !plan.is_of_this_drill(&one.labels);
-        if !resolved_since && !is_excepted(plan, &one.labels) && !plan.is_of_this_drill(&one.labels) {
-            let name = one.labels.get("alertname").map_or("an alert", String::as_str);
-            return Some(format!("{name} of an earlier drill to be resolved in Alertmanager"));
-        }
-    }
-    None
+    let earlier = evidence.alertmanager_active.iter().find(|labels| !is_excepted(plan, labels))?;
+    let name = earlier.get("alertname").map_or("an alert", String::as_str);
+    Some(format!("{name} to be resolved in Alertmanager"))
 }
 
 fn is_excepted(plan: &Plan, labels: &Labels) -> bool {

@@ -128,7 +128,11 @@ impl Stack for ProcessStack {
             return Err(error);
         }
         let injected = Timestamp::now();
-        self.ledger.append(UndoEntry::FaultInjected { fault: number })?;
+        if let Err(error) = self.ledger.append(UndoEntry::FaultInjected { fault: number }) {
+            // What cannot be written down must not stay; its lease ends it should this fail as well.
+            let _ = driver.undo().await;
+            return Err(error.into());
+        }
         Ok(InjectedFault { fault: fault.clone(), asked, injected, number })
     }
 

@@ -2,6 +2,7 @@
 
 use firedrill_drill::{AlertExpectation, Fault};
 use firedrill_record::{ExpectationRecord, FaultRecord, Reason, Segment, TimelinePoint};
+use firedrill_rulebook::GroupBy;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert_plan::{AlertPlan, Baseline};
@@ -67,6 +68,8 @@ struct Followed<'a> {
     baseline: Option<Baseline>,
     crossing: Crossing,
     life: LifeCycle,
+    /// Whether another alert of the drill is in the same notification group.
+    shared_group: bool,
 }
 
 /// The outlook of `expectation` on the evidence so far.
@@ -174,7 +177,8 @@ fn follow<'a>(
     labels.insert(firedrill_rulebook::RUN_LABEL.to_owned(), plan.number.to_string());
     let subject =
         Subject { name: expectation.name.as_str(), labels: &labels, receiver: &expectation.notified };
-    let life = LifeCycle::follow(&subject, evidence, record.asked, alert.rule.interval);
+    let life =
+        LifeCycle::follow(&subject, evidence, record.asked, alert.rule.interval, alert.clockwork.group_wait);
     if life.active_before {
         return Err(judged(
             Reason::AlreadyActive,
@@ -204,7 +208,26 @@ fn follow<'a>(
             return Err(judged(Reason::CannotFireWhileCauseLasts, why));
         }
     }
-    Ok(Followed { alert, fault, record, baseline, crossing, life })
+    let shared_group = shares_its_group(plan, &alert, &subject, evidence);
+    Ok(Followed { alert, fault, record, baseline, crossing, life, shared_group })
+}
+
+/// Whether another alert of this drill that fired falls into the same notification group.
+fn shares_its_group(plan: &Plan, alert: &AlertPlan, subject: &Subject<'_>, evidence: &Evidence) -> bool {
+    let GroupBy::Labels(by) = &alert.route.group_by else { return false };
+    let fired = || {
+        evidence
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|one| one.label("alertstate") == "firing" && plan.is_of_this_drill(&one.labels))
+    };
+    let own: Vec<_> = fired().filter(|one| subject.is(&one.labels)).collect();
+    fired().any(|other| {
+        own.iter().any(|one| {
+            one.labels != other.labels && by.iter().all(|label| one.label(label) == other.label(label))
+        })
+    })
 }
 
 /// The fault that causes the alert: the one on the alert's own service, else the first.
@@ -277,7 +300,11 @@ impl Followed<'_> {
             ends_as: "delivered",
             source: "receiver",
             start: received,
-            window: clockwork.received_to_delivered(),
+            window: if self.shared_group {
+                clockwork.received_to_delivered_in_a_shared_group()
+            } else {
+                clockwork.received_to_delivered()
+            },
             observed: life.delivered,
         });
         let Some(delivered) = life.delivered else { return steps };
@@ -292,7 +319,10 @@ impl Followed<'_> {
             observed: life.resolved,
         });
         let Some(resolved) = life.resolved else { return steps };
-        let since_flush = resolved.duration_since(delivered).as_secs_f64();
+        let wait = SignedDuration::try_from_secs_f64(clockwork.group_wait).unwrap_or_default();
+        // A new group flushes group_wait after its first alert came; the receiver may have been slower that once.
+        let flushed = if self.shared_group { delivered } else { (received + wait).min(delivered) };
+        let since_flush = resolved.duration_since(flushed).as_secs_f64();
         steps.push(Step {
             name: "resolved to delivered",
             ends_as: "resolved delivered",
@@ -382,14 +412,14 @@ impl Followed<'_> {
 
     /// Whether the witness beside the receiver's webhook was told as well; true where there is none.
     fn witnessed(&self, plan: &Plan, expectation: &AlertExpectation, evidence: &Evidence) -> bool {
-        let Ok(configuration) = &evidence.configuration else { return false };
-        if !configuration.alertmanager_yaml.contains("/witness/") {
+        if !plan.witnessed {
             return true;
         }
         evidence.witness.iter().any(|notification| {
             notification.receiver == expectation.notified
                 && notification.alerts.iter().any(|alert| {
-                    plan.is_of_this_drill(&alert.labels)
+                    alert.status == "firing"
+                        && plan.is_of_this_drill(&alert.labels)
                         && alert.labels.get("alertname") == Some(&self.alert.rule.name)
                         && expectation
                             .labels

@@ -1,6 +1,6 @@
 //! Evidence in which everything holds, for tests that break one thing at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use firedrill_drill::{AlertExpectation, Expectation, Fault};
@@ -49,6 +49,8 @@ pub(crate) fn plan() -> Plan {
         left_out: Vec::new(),
         services: vec!["user".parse().unwrap()],
         notification_service: "notification".parse().unwrap(),
+        webhooks: BTreeMap::from([("notification-service".to_owned(), BTreeSet::from([0]))]),
+        witnessed: true,
     }
 }
 
@@ -223,6 +225,7 @@ pub(crate) fn alert_evidence() -> Evidence {
     let notification = |ms, status: &str| Notification {
         received_at: at(ms),
         receiver: "notification-service".into(),
+        webhook: 0,
         status: status.into(),
         alerts: vec![NotifiedAlert {
             status: status.into(),

@@ -60,6 +60,23 @@ pub(crate) fn judge(expectation: &LoadExpectation, evidence: &Evidence) -> Expec
             worst = Some((share, load));
         }
     }
+    // A start that got no answer is no load that anybody carried.
+    let (opened, answered) = ledger
+        .rows
+        .iter()
+        .filter(|row| row.direct)
+        .fold((0, 0), |(opened, answered), row| (opened + row.opened, answered + row.closed_total()));
+    findings.push(format!("{answered} of {opened} requests were answered"));
+    if (answered as f64) < wanted.share() * opened as f64 {
+        let mut record = ExpectationRecord::because(
+            KIND,
+            about,
+            Reason::LoadMissed,
+            format!("only {answered} of {opened} requests were answered, under {wanted}"),
+        );
+        record.findings = findings;
+        return record;
+    }
     let mut record = match worst {
         Some((share, load)) if share < wanted.share() => {
             let sentence =
@@ -106,17 +123,21 @@ mod tests {
 
     use super::*;
 
-    fn judged(intended: u64, started: u64, dropped: u64) -> ExpectationRecord {
-        let mut ledger = Ledger::empty(Timestamp::UNIX_EPOCH);
-        ledger.arrivals.push(ArrivalTotals {
+    fn achieved_all() -> Vec<ArrivalTotals> {
+        vec![ArrivalTotals {
             name: "read-profile".into(),
             rate: 100.0,
             seconds: 10.0,
-            intended,
-            started,
-            dropped,
+            intended: 1000,
+            started: 1000,
+            dropped: 0,
             latency: LatencyHistogram::default(),
-        });
+        }]
+    }
+
+    fn judged(intended: u64, started: u64, dropped: u64) -> ExpectationRecord {
+        let mut ledger = Ledger::empty(Timestamp::UNIX_EPOCH);
+        ledger.arrivals.push(ArrivalTotals { intended, started, dropped, ..achieved_all().remove(0) });
         let mut evidence = Evidence::begun(Timestamp::UNIX_EPOCH);
         evidence.ledger = Some(ledger);
         judge(&LoadExpectation { achieved: Some("99%".parse().unwrap()) }, &evidence)
@@ -135,6 +156,17 @@ mod tests {
     #[test]
     fn starts_missed_by_the_generator_itself_are_inconclusive() {
         assert_eq!(judged(1000, 900, 0).reason, Some(Reason::LoadNotAchieved));
+    }
+
+    #[test]
+    fn requests_that_nobody_answered_are_no_load() {
+        let mut evidence = crate::checks::fixtures::truth_evidence();
+        let ledger = evidence.ledger.as_mut().unwrap();
+        ledger.arrivals = achieved_all();
+        let expectation = LoadExpectation { achieved: Some("99%".parse().unwrap()) };
+        assert_eq!(judge(&expectation, &evidence).verdict, Verdict::Held);
+        evidence.ledger.as_mut().unwrap().rows[0].opened = 200;
+        assert_eq!(judge(&expectation, &evidence).reason, Some(Reason::LoadMissed));
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use firedrill_drill::{Expectation, QuietExpectation};
 use firedrill_record::{ExpectationRecord, Labels, Reason};
+use jiff::SignedDuration;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, LiveRule, Sample};
+use crate::life_cycle::instant;
 use crate::plan::Plan;
 
 const KIND: &str = "quiet";
 
-/// Shares of busy processor time above this explain a rule about processors.
+/// A mean share of busy processor time above this explains a rule about processors.
 const BUSY: f64 = 0.75;
 
 /// Judges `expectation` over the whole drill.
@@ -38,11 +40,14 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     };
     let mut fired: BTreeSet<String> = BTreeSet::new();
     let mut host_explains = true;
+    // What fires while windows still hold the time before the load is for settling to wait for.
+    let from = evidence.settled.unwrap_or(evidence.began).as_millisecond();
     for series in alerts.iter().filter(|one| plan.is_of_this_drill(&one.labels)) {
-        if series.label("alertstate") == "firing" && !series.samples.is_empty() && unexpected(&series.labels)
-        {
+        let in_time = |sample: &&Sample| (from..=evidence.ended.as_millisecond()).contains(&sample.at_ms);
+        let Some(first) = series.samples.iter().find(in_time) else { continue };
+        if series.label("alertstate") == "firing" && unexpected(&series.labels) {
             fired.insert(shown(&series.labels));
-            host_explains &= explained_by_host(series.label("alertname"), evidence);
+            host_explains &= explained_by_host(series.label("alertname"), first.at_ms, evidence);
         }
     }
     let told: BTreeSet<String> = evidence
@@ -114,13 +119,22 @@ fn shown(labels: &Labels) -> String {
     format!("{name}{{{}}}", rest.join(", "))
 }
 
-fn explained_by_host(alert: &str, evidence: &Evidence) -> bool {
-    let about_processors = evidence
-        .rules_at_end
+/// Whether the rule is about processors and the host's own counters show, over the time in which the alert became
+/// firing, that they were busy.
+fn explained_by_host(alert: &str, firing_ms: i64, evidence: &Evidence) -> bool {
+    let about_processors = |rule: &&LiveRule| {
+        rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total")
+    };
+    let Some(rule) = evidence.rules_at_end.iter().flatten().find(about_processors) else { return false };
+    let firing = instant(firing_ms);
+    let held = SignedDuration::try_from_secs_f64(rule.r#for.max(1.0)).unwrap_or(SignedDuration::ZERO);
+    let busy: Vec<f64> = evidence
+        .host
         .iter()
-        .flatten()
-        .any(|rule| rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total"));
-    about_processors && evidence.host.iter().any(|sample| sample.busy > BUSY)
+        .filter(|sample| (firing - held..=firing).contains(&sample.at))
+        .map(|sample| sample.busy)
+        .collect();
+    !busy.is_empty() && busy.iter().sum::<f64>() / busy.len() as f64 > BUSY
 }
 
 /// Why it proves nothing that no alert was seen; none when it proves something.
@@ -134,6 +148,9 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
     }
     if let Some(rule) = rules.iter().find(|rule| rule.health != "ok") {
         return Some(format!("rule {} is {}: {}", rule.name, rule.health, rule.last_error));
+    }
+    if let Some((rule, error)) = evidence.sick_rules.iter().next() {
+        return Some(format!("rule {rule} could not be evaluated all the time: {error}"));
     }
     if let Err(error) = &evidence.notifications {
         return Some(format!("the notifications could not be read: {error}"));
@@ -168,7 +185,6 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use firedrill_record::Verdict;
-    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::checks::fixtures;
@@ -216,7 +232,7 @@ mod tests {
         rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
         evidence.rules_at_end.as_mut().unwrap().push(rule);
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert), "the host was idle");
-        evidence.host.push(HostSample { at: Timestamp::UNIX_EPOCH, busy: 0.97 });
+        evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97 });
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
@@ -233,6 +249,9 @@ mod tests {
         let mut sick = fixtures::quiet_evidence();
         sick.rules_at_end.as_mut().unwrap()[0].health = "err".into();
         assert_eq!(judged(&sick).reason, Some(Reason::EvidenceMissing));
+        let mut once_sick = fixtures::quiet_evidence();
+        once_sick.sick_rules.insert("ServiceDown".into(), "many-to-many".into());
+        assert_eq!(judged(&once_sick).reason, Some(Reason::EvidenceMissing));
         let mut stopped = fixtures::quiet_evidence();
         stopped.evaluated_until = Some(stopped.ended - SignedDuration::from_secs(2));
         assert_eq!(judged(&stopped).reason, Some(Reason::EvidenceMissing));

@@ -33,11 +33,13 @@ pub(crate) fn judge(plan: &Plan, expectation: TruthExpectation, evidence: &Evide
     let mut findings = Vec::new();
     let mut requests = 0;
     let mut routes = 0;
+    let mut unknown = 0;
     if problems.is_empty() {
         match gathered.compare_counters(plan, evidence) {
             Ok(comparison) => {
                 requests = comparison.requests;
                 routes = comparison.routes;
+                unknown = comparison.unknown;
                 findings = comparison.rows;
                 if expectation.counters {
                     problems.extend(comparison.problems);
@@ -50,7 +52,6 @@ pub(crate) fn judge(plan: &Plan, expectation: TruthExpectation, evidence: &Evide
             problems.extend(gathered.compare_histograms());
         }
     }
-    let unknown = gathered.ledger.rows.iter().map(|row| row.unknown).sum::<u64>();
     // The worst first: a violation is not hidden by what could not be told.
     problems.sort_by_key(|(reason, _)| std::cmp::Reverse(reason.verdict()));
     let mut record = match problems.first() {
@@ -86,6 +87,7 @@ struct Gathered<'a> {
 
 struct Comparison {
     requests: u64,
+    unknown: u64,
     routes: usize,
     rows: Vec<String>,
     problems: Vec<Problem>,
@@ -140,7 +142,10 @@ impl<'a> Gathered<'a> {
         let failed = *evidence.failed_notifications.as_ref().map_err(|why| {
             (Reason::QueryFailed, format!("Alertmanager's failed notifications could not be read: {why}"))
         })?;
-        let told = webhooks_to_the_service(evidence)?;
+        let to_the_service = |heard: &&crate::evidence::Notification| {
+            plan.webhooks.get(&heard.receiver).is_some_and(|webhooks| webhooks.contains(&heard.webhook))
+        };
+        let told = evidence.witness.iter().filter(to_the_service).count() as u64;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
         let expected = counters::expected(
             self.ledger,
@@ -233,23 +238,6 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Notifications that the notification service must have been sent: those the witness heard for receivers with a
-/// webhook there.
-fn webhooks_to_the_service(evidence: &Evidence) -> Result<u64, Problem> {
-    let unreadable =
-        |why: String| (Reason::QueryFailed, format!("the running configuration could not be read: {why}"));
-    let live = evidence.configuration.as_ref().map_err(|why| unreadable(why.clone()))?;
-    let alertmanager = firedrill_rulebook::AlertmanagerConfig::parse(&live.alertmanager_yaml)
-        .map_err(|error| unreadable(error.to_string()))?;
-    let webhooks_of = |receiver: &str| {
-        alertmanager.receiver(receiver).map_or(0, |receiver| {
-            let there = |url: &String| url.ends_with(counters::WEBHOOK_ROUTE);
-            receiver.webhooks.iter().filter(|webhook| webhook.url.as_ref().is_some_and(there)).count()
-        })
-    };
-    Ok(evidence.witness.iter().filter(|heard| webhooks_of(&heard.receiver) > 0).count() as u64)
-}
-
 fn bucket_problem(
     buckets: &[(f64, u64)],
     count: u64,
@@ -277,7 +265,8 @@ fn bucket_problem(
 fn compare(gains: &Gains, expected: &BTreeMap<Route, Expected>) -> Comparison {
     let nothing_gained = BTreeMap::new();
     let nothing_expected = Expected::default();
-    let mut comparison = Comparison { requests: 0, routes: 0, rows: Vec::new(), problems: Vec::new() };
+    let mut comparison =
+        Comparison { requests: 0, unknown: 0, routes: 0, rows: Vec::new(), problems: Vec::new() };
     let routes: BTreeSet<&Route> = gains.keys().chain(expected.keys()).collect();
     for route in routes {
         let gained = gains.get(route).unwrap_or(&nothing_gained);
@@ -289,6 +278,7 @@ fn compare(gains: &Gains, expected: &BTreeMap<Route, Expected>) -> Comparison {
         }
         comparison.routes += 1;
         comparison.requests += total_closed;
+        comparison.unknown += want.unknown;
         let mut verdict = "=";
         let statuses: BTreeSet<u16> = gained.keys().chain(want.closed.keys()).copied().collect();
         for status in statuses {

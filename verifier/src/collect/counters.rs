@@ -14,10 +14,11 @@ const SELECTOR: &str = "{__name__=~\"http_requests_total|http_request_duration_s
      messages_sent_total|messages_delivered_total|active_connections|upstream_requests_total|\
      process_start_time_seconds\",service!=\"\"}";
 
-/// Reads until the last two scrapes of every series lie after `after` and agree, and nothing but the scrape itself is
+/// Reads until every one of `services` is there, the last two scrapes of every series lie after `after` and agree, and nothing but the scrape itself is
 /// active; or until `patience` is over, then what was read last, not settled. Returns the raw reply beside it.
 pub(super) async fn settled(
     prometheus: &Prometheus,
+    services: &[String],
     after: Timestamp,
     scrape: f64,
     patience: Duration,
@@ -33,7 +34,7 @@ pub(super) async fn settled(
         match read {
             Ok(reply) => {
                 let series: Vec<Series> = reply.parsed.iter().map(super::watch::series).collect();
-                let moving = moving(&series, after);
+                let moving = moving(&series, services, after);
                 if moving.is_empty() || out_of_time {
                     let snapshot = CounterSnapshot { after, settled: moving.is_empty(), moving, series };
                     return Ok((snapshot, reply.raw));
@@ -46,17 +47,23 @@ pub(super) async fn settled(
 }
 
 /// What has not come to rest, at most ten of it.
-fn moving(series: &[Series], after: Timestamp) -> Vec<String> {
+fn moving(series: &[Series], services: &[String], after: Timestamp) -> Vec<String> {
     let after = after.as_millisecond();
     let mut moving = Vec::new();
     if series.is_empty() {
         moving.push("no series of any service is there".to_owned());
     }
+    for service in services {
+        let there = |one: &&Series| {
+            one.label("service") == service && one.label("__name__") == "process_start_time_seconds"
+        };
+        if !series.iter().any(|one| there(&one)) {
+            moving.push(format!("{service} was not scraped"));
+        }
+    }
     for one in series {
         let name = one.label("__name__");
-        if name == "process_start_time_seconds"
-            || (is_own_route(one.label("route")) && name != "active_connections")
-        {
+        if is_own_route(one.label("route")) && name != "active_connections" {
             continue;
         }
         let problem = match one.samples.as_slice() {
@@ -100,14 +107,21 @@ mod tests {
     fn counters_are_settled_when_two_scrapes_after_the_drain_agree() {
         let after = Timestamp::from_millisecond(1000).unwrap();
         let quiet = counter("/users", [(1100, 5.0), (1350, 5.0)]);
-        assert!(moving(std::slice::from_ref(&quiet), after).is_empty());
-        assert_eq!(moving(&[counter("/users", [(1100, 5.0), (1350, 6.0)])], after).len(), 1);
-        assert_eq!(moving(&[counter("/users", [(900, 5.0), (1150, 5.0)])], after).len(), 1);
-        assert!(moving(&[counter("/metrics", [(1100, 5.0), (1350, 6.0)])], after).is_empty());
+        assert!(moving(std::slice::from_ref(&quiet), &[], after).is_empty());
+        assert_eq!(moving(&[counter("/users", [(1100, 5.0), (1350, 6.0)])], &[], after).len(), 1);
+        assert_eq!(moving(&[counter("/users", [(900, 5.0), (1150, 5.0)])], &[], after).len(), 1);
+        assert!(moving(&[counter("/metrics", [(1100, 5.0), (1350, 6.0)])], &[], after).is_empty());
+    }
+
+    #[test]
+    fn a_service_that_was_not_scraped_is_not_settled() {
+        let after = Timestamp::from_millisecond(1000).unwrap();
+        let quiet = [counter("/users", [(1100, 5.0), (1350, 5.0)])];
+        assert_eq!(moving(&quiet, &["user".to_owned()], after), ["user was not scraped"]);
     }
 
     #[test]
     fn no_series_at_all_is_not_settled() {
-        assert_eq!(moving(&[], Timestamp::UNIX_EPOCH).len(), 1);
+        assert_eq!(moving(&[], &[], Timestamp::UNIX_EPOCH).len(), 1);
     }
 }

@@ -9,6 +9,7 @@ use firedrill_monitoring_api::alertmanager::{AlertFilter, GettableAlert, Suppres
 use firedrill_monitoring_api::prometheus::{self, QueryValue};
 use firedrill_monitoring_api::{Alertmanager, Prometheus};
 use firedrill_record::{EvidenceError, EvidenceFolder};
+use firedrill_rulebook::PrometheusConfig;
 use jiff::Timestamp;
 use url::Url;
 
@@ -118,7 +119,9 @@ impl Watch {
         self.evidence.began = began;
         self.evidence.counters_before = loop {
             let heard = witness.notifications().len();
-            let read = settled(&self.prometheus, Timestamp::now(), self.plan.scrape, patience).await;
+            let read =
+                settled(&self.prometheus, &self.targets(), Timestamp::now(), self.plan.scrape, patience)
+                    .await;
             // A notification in between is in the counters or not: nobody can tell.
             if heard == witness.notifications().len()
                 || Timestamp::now().duration_since(began).unsigned_abs() > 2 * patience
@@ -140,6 +143,11 @@ impl Watch {
         // The rules before the samples: what was evaluated by then is in the samples.
         if let Ok(reply) = self.prometheus.rules().await {
             self.evidence.evaluated_until = evaluated_until(&reply.parsed);
+            for rule in live_rules(&reply.parsed) {
+                if rule.health == "err" {
+                    self.evidence.sick_rules.insert(rule.name, rule.last_error);
+                }
+            }
         }
         self.read_alerts().await?;
         Ok(())
@@ -158,7 +166,9 @@ impl Watch {
         let started = Timestamp::now();
         self.evidence.counters_after = loop {
             let heard = witness.notifications().len();
-            let read = settled(&self.prometheus, Timestamp::now(), self.plan.scrape, patience).await;
+            let read =
+                settled(&self.prometheus, &self.targets(), Timestamp::now(), self.plan.scrape, patience)
+                    .await;
             if heard == witness.notifications().len()
                 || Timestamp::now().duration_since(started).unsigned_abs() > 2 * patience
             {
@@ -181,6 +191,14 @@ impl Watch {
         self.read_alerts().await?;
         self.probe(expect).await;
         self.folder.write_json("evidence.json", &self.evidence)
+    }
+
+    /// The services that the running Prometheus is configured to scrape.
+    fn targets(&self) -> Vec<String> {
+        let Ok(live) = &self.evidence.configuration else { return Vec::new() };
+        let Ok(prometheus) = PrometheusConfig::parse(&live.prometheus_yaml) else { return Vec::new() };
+        let targets = prometheus.jobs.iter().flat_map(|job| &job.targets);
+        targets.filter_map(|target| target.labels.get("service").cloned()).collect()
     }
 
     fn witnessed(&self, witness: &Witness) -> Vec<Notification> {
@@ -228,6 +246,13 @@ impl Watch {
                 return Ok(());
             }
         };
+        let now = Timestamp::now();
+        self.evidence.alertmanager_active = reply
+            .parsed
+            .iter()
+            .filter(|alert| alert.ends_at.is_none_or(|ends| ends > now))
+            .map(|alert| alert.labels.clone())
+            .collect();
         let mut news = false;
         for alert in &reply.parsed {
             let sighting = sighting(alert);
@@ -258,10 +283,15 @@ impl Watch {
         let mut url = self.plan.notifications.clone();
         url.set_path("/api/notifications");
         url.set_query(Some(&format!("since={since}&limit={PAGE}")));
-        let reply = self.http.get(url).send().await.map_err(|error| chain(&error))?;
-        let status = reply.status().as_u16();
+        let answer = async {
+            let reply = self.http.get(url).send().await?;
+            Ok::<_, reqwest::Error>((reply.status().as_u16(), reply.text().await?))
+        };
+        let answer = answer.await;
+        // Without an answer nobody knows whether, and as what, the service counted the call.
+        let status = answer.as_ref().map_or(0, |(status, _)| *status);
         *self.evidence.notification_polls.entry(status).or_default() += 1;
-        let body = reply.text().await.map_err(|error| chain(&error))?;
+        let (status, body) = answer.map_err(|error| chain(&error))?;
         if status != 200 {
             return Err(format!("the receiver answered {status}"));
         }

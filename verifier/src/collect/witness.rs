@@ -102,11 +102,11 @@ async fn metrics(State(heard): State<Arc<Heard>>) -> impl IntoResponse {
 
 async fn notified(
     State(heard): State<Arc<Heard>>,
-    Path((receiver, _index)): Path<(String, u32)>,
+    Path((receiver, webhook)): Path<(String, u32)>,
     body: String,
 ) -> StatusCode {
     let received_at = Timestamp::now();
-    match parse_webhook(&body, receiver, received_at) {
+    match parse_webhook(&body, receiver, webhook, received_at) {
         Ok(notification) => {
             heard.notifications.lock().unwrap_or_else(PoisonError::into_inner).push((notification, body));
             StatusCode::OK
@@ -137,14 +137,16 @@ struct WebhookAlert {
 pub(super) fn parse_webhook(
     body: &str,
     receiver: String,
+    webhook: u32,
     received_at: Timestamp,
 ) -> Result<Notification, serde_json::Error> {
-    let webhook: Webhook = serde_json::from_str(body)?;
+    let body: Webhook = serde_json::from_str(body)?;
     Ok(Notification {
         received_at,
         receiver,
-        status: webhook.status,
-        alerts: webhook.alerts.into_iter().map(NotifiedAlert::from).collect(),
+        webhook,
+        status: body.status,
+        alerts: body.alerts.into_iter().map(NotifiedAlert::from).collect(),
     })
 }
 
@@ -179,6 +181,7 @@ pub(super) fn parse_stored(body: &str) -> Result<(Vec<Notification>, u64), serde
         .map(|one| Notification {
             received_at: one.received_at,
             receiver: one.receiver,
+            webhook: 0,
             status: one.status,
             alerts: one.alerts.into_iter().map(NotifiedAlert::from).collect(),
         })
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_firing_alert_has_no_end() {
-        let notification = parse_webhook(BODY, "r".into(), Timestamp::UNIX_EPOCH).unwrap();
+        let notification = parse_webhook(BODY, "r".into(), 0, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(notification.alerts[0].ends_at, None);
         assert_eq!(notification.alerts[0].labels["alertname"], "A");
     }
