@@ -130,6 +130,13 @@ fn cut_short(record: ExpectationRecord, plan: &Plan, evidence: &Evidence) -> Exp
             sentence: format!("{} ended; by then: {}", evidence.lost_parts.join(", "), record.sentence),
             ..record
         },
+        // What an interrupted run could not tell, it never came to.
+        Verdict::Inconclusive if reason == Reason::Interrupted => ExpectationRecord {
+            verdict: reason.verdict(),
+            reason: Some(reason),
+            sentence: format!("the run was interrupted; by then: {}", record.sentence),
+            ..record
+        },
         Verdict::Violated | Verdict::Inconclusive | Verdict::NotReached => record,
     }
 }
