@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::client::get;
@@ -60,8 +61,8 @@ async fn a_service_says_where_it_listens_is_healthy_and_stops_on_sigterm() {
     assert!(said.starts_with(&format!("failed to listen on {address}: ")), "{said}");
     assert_eq!(said.lines().count(), 1);
 
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process number");
+    kill_process(pid, Signal::TERM).expect("our child");
     assert!(ended(&mut child).await.success());
     let mut rest = String::new();
     log.read_to_string(&mut rest).expect("utf-8");
