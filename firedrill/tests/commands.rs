@@ -141,6 +141,14 @@ fn the_catalog_is_valid_and_list_names_every_drill_of_it() {
 }
 
 #[test]
+fn outside_a_checkout_the_built_in_catalog_is_meant() {
+    let place = Place::new();
+    let listed = stdout(&place.firedrill().arg("list").assert().code(0));
+    assert!(listed.contains("user-service-errors-page-the-team\n"), "{listed}");
+    assert!(listed.contains("    scenarios/catalog/judge/a-deleted-rule-is-noticed.yaml\n"), "{listed}");
+}
+
+#[test]
 fn schemas_are_those_that_are_committed() {
     let place = Place::new();
     for document in ["drill", "journey"] {

@@ -8,9 +8,9 @@ use crate::cli::Talk;
 use crate::failure::Failure;
 
 pub(crate) fn list(paths: &[PathBuf], talk: &Talk) -> Result<u8, Failure> {
-    let drills = selection::load(paths, talk)?;
+    let selection = selection::load(paths, talk)?;
     let mut text = String::new();
-    for drill in &drills {
+    for drill in &selection.drills {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{}\n    {}\n    {}", drill.name, drill.about.trim(), drill.file.display());
     }

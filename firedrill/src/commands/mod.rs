@@ -1,5 +1,6 @@
 //! The commands: one file each. Every one gives its exit code, or the failure to tell.
 
+mod built_in;
 mod check;
 mod judge;
 mod list;

@@ -8,14 +8,14 @@ use crate::failure::{Failure, NOT_SET_UP};
 use crate::run::{Conductor, Interrupts};
 
 pub(crate) fn run(arguments: &RunArguments, talk: &Talk) -> Result<u8, Failure> {
-    let drills = selection::load(&arguments.paths, talk)?;
+    let selection = selection::load(&arguments.paths, talk)?;
     // Ours first: the load generator would install one whose second signal skips every undo.
     let interrupts = Interrupts::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::plain(NOT_SET_UP, &format!("failed to start the runtime: {error}")))?;
-    let conductor = Conductor::prepare(arguments, drills, talk, interrupts)?;
+    let conductor = Conductor::prepare(arguments, selection.drills, talk, interrupts)?;
     let (folder, record) = runtime.block_on(conductor.conduct())?;
     let shown = report::show(&record, &folder, arguments.json.as_deref(), talk);
     if record.exit != firedrill_record::ExitOutcome::FaultNotUndone {

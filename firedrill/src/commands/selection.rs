@@ -6,17 +6,39 @@ use std::path::{Path, PathBuf};
 
 use firedrill_drill::{Drill, DrillProblems, load_drill};
 
+use super::built_in::BuiltIn;
 use crate::cli::Talk;
 use crate::failure::{Failure, INVALID};
 
+/// Drills that were chosen, and the folder that some of them may need until they have run.
+pub(crate) struct Selection {
+    /// The drills, in the order of their paths.
+    pub(crate) drills: Vec<Drill>,
+    _built_in: Option<BuiltIn>,
+}
+
 /// Loads every drill of `paths`. All problems of all drills are told at once.
-pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Vec<Drill>, Failure> {
-    let files = files(paths)?;
+pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Selection, Failure> {
+    let any_built_in = paths.iter().any(|path| BuiltIn::is_meant_by(path));
+    let built_in = if any_built_in { Some(BuiltIn::lay_down()?) } else { None };
+    let places: Vec<PathBuf> = paths
+        .iter()
+        .map(|path| match &built_in {
+            Some(built_in) if BuiltIn::is_meant_by(path) => built_in.path(path),
+            Some(_) | None => path.clone(),
+        })
+        .collect();
+    let files = files(&places)?;
     let mut drills = Vec::new();
     let mut broken = Vec::new();
     for file in &files {
         match load_drill(file) {
-            Ok(drill) => drills.push(drill),
+            Ok(mut drill) => {
+                if let Some(built_in) = &built_in {
+                    drill.file = built_in.name(&drill.file);
+                }
+                drills.push(drill);
+            }
             Err(problems) => broken.push(problems),
         }
     }
@@ -29,7 +51,10 @@ pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Vec<Drill>, Failure
             return Err(Failure::plain(INVALID, &why));
         }
     }
-    if broken.is_empty() { Ok(drills) } else { Err(Failure { code: INVALID, text: rendered(&broken, talk) }) }
+    if !broken.is_empty() {
+        return Err(Failure { code: INVALID, text: rendered(&broken, talk) });
+    }
+    Ok(Selection { drills, _built_in: built_in })
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
