@@ -5,7 +5,7 @@
 //! evaluation interval, F `for`, K `keep_firing_for`, GW and GI group wait and group interval, w the rule's window.
 
 /// What the scheduler, the network and the poll of the harness may add to any step on a loaded host, in seconds.
-const SLACK: f64 = 0.5;
+const SLACK: f64 = 0.4;
 
 /// The clocks of two processes of one host, read in milliseconds, may disagree by so much, in seconds.
 const CLOCK: f64 = 0.02;
@@ -323,8 +323,7 @@ mod tests {
             clockwork.undone_to_resolved(crossing, 0.0),
             clockwork.resolved_to_delivered(7.0),
         ] {
-            // A ratio may have 10 % of its window more.
-            assert!(window.latest - window.earliest <= widest + 0.5, "{window:?}");
+            assert!(window.latest - window.earliest <= widest, "{window:?}");
         }
     }
 }
