@@ -136,7 +136,7 @@ impl Recorder {
             let mut row = self.row(rows.direct);
             match end {
                 End::Closed(status) => {
-                    close(&mut row, status, ended_us);
+                    close(&mut row, status, sent_us, ended_us);
                     row.latency.record(ended_us - sent_us);
                 }
                 End::Refused => row.refused += 1,
@@ -154,7 +154,7 @@ impl Recorder {
                             FanOutStatus::Same => status,
                             FanOutStatus::Fixed(fixed) => fixed,
                         };
-                        close(&mut row, status, ended_us);
+                        close(&mut row, status, sent_us, ended_us);
                     }
                     _ => row.unknown += 1,
                 }
@@ -212,7 +212,8 @@ impl Drop for OpenRequest<'_> {
     }
 }
 
-fn close(row: &mut LedgerRow, status: u16, ended_us: u64) {
+fn close(row: &mut LedgerRow, status: u16, sent_us: u64, ended_us: u64) {
+    let took_us = u32::try_from(ended_us.saturating_sub(sent_us)).unwrap_or(u32::MAX);
     *row.closed.entry(status).or_default() += 1;
     let index = u32::try_from(ended_us / (u64::from(Ledger::BIN_MS) * 1000)).unwrap_or(u32::MAX);
     // Ends come almost in order, so the place is at most a few bins from the back.
@@ -220,14 +221,15 @@ fn close(row: &mut LedgerRow, status: u16, ended_us: u64) {
     while let Some(bin) = place.checked_sub(1).map(|before| &mut row.bins[before]) {
         match (bin.index, bin.status).cmp(&(index, status)) {
             std::cmp::Ordering::Equal => {
-                bin.count += 1;
+                bin.merge(&LedgerBin { count: 1, shortest_us: took_us, longest_us: took_us, ..*bin });
                 return;
             }
             std::cmp::Ordering::Less => break,
             std::cmp::Ordering::Greater => place -= 1,
         }
     }
-    row.bins.insert(place, LedgerBin { index, status, count: 1 });
+    let bin = LedgerBin { index, status, count: 1, shortest_us: took_us, longest_us: took_us };
+    row.bins.insert(place, bin);
 }
 
 /// A panic while a lock was held leaves numbers that are still consistent: each is written in one go.

@@ -84,7 +84,10 @@ async fn latency_runs_from_opening_to_the_end_and_is_kept_for_direct_requests_on
     assert!(ledger.rows[0].latency.buckets.keys().all(|upper| (25_000..26_000).contains(upper)));
     assert_eq!(ledger.rows[0].latency.count(), 1);
     assert_eq!(ledger.rows[1].latency.count(), 0);
-    assert_eq!(ledger.rows[1].bins, [LedgerBin { index: 2, status: 200, count: 1 }]);
+    assert_eq!(
+        ledger.rows[1].bins,
+        [LedgerBin { index: 2, status: 200, count: 1, shortest_us: 25_000, longest_us: 25_000 }]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +112,7 @@ proptest! {
     ) {
         let mut row = LedgerRow::empty(route("user"), true);
         for (ended_us, status) in &ends {
-            close(&mut row, *status, *ended_us);
+            close(&mut row, *status, 0, *ended_us);
         }
         prop_assert!(row.bins.windows(2).all(|pair| (pair[0].index, pair[0].status) < (pair[1].index, pair[1].status)));
         prop_assert_eq!(row.bins.iter().map(|bin| u64::from(bin.count)).sum::<u64>(), row.closed_total());

@@ -124,15 +124,19 @@ pub struct InjectedFault {
     pub injected: Timestamp,
     /// Its number in the undo ledger.
     pub number: u64,
+    /// What the kernel or the daemon said of it, where they can: `auth (process 4711) ended by signal 9`.
+    pub witnessed: Option<String>,
 }
 
 /// A fault that was undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
     /// Just before the undo was asked.
     pub asked: Timestamp,
     /// Just after it had answered.
     pub undone: Timestamp,
+    /// What the kernel or the daemon said of it, where they can: `auth runs again as process 4720`.
+    pub witnessed: Option<String>,
 }
 
 /// A way to run a stack.
@@ -163,7 +167,11 @@ pub trait Stack: Send + Sync {
     /// Versions of its programs, by part.
     fn versions(&self) -> BTreeMap<String, String>;
 
-    /// Parts that ended without being told to. Cheap enough to ask several times a second.
+    /// The processes of the parts on this host that run now, by part.
+    fn processes(&self) -> BTreeMap<String, u32>;
+
+    /// Parts that ended without being told to: one that a fault has killed is not among them. Cheap enough to ask
+    /// several times a second.
     fn lost(&self) -> Vec<LostPart>;
 
     /// Injects a fault that ends by itself a little after `lease` (wall time), should nobody undo it.

@@ -125,6 +125,10 @@ impl Stack for FakeStack {
         BTreeMap::new()
     }
 
+    fn processes(&self) -> BTreeMap<String, u32> {
+        BTreeMap::new()
+    }
+
     fn lost(&self) -> Vec<LostPart> {
         self.backend.state().lost.clone()
     }
@@ -134,13 +138,14 @@ impl Stack for FakeStack {
         let mut state = self.backend.state();
         state.calls.push(FakeCall::Inject(fault.clone()));
         state.faults += 1;
-        Ok(InjectedFault { fault: fault.clone(), asked, injected: Timestamp::now(), number: state.faults })
+        let number = state.faults;
+        Ok(InjectedFault { fault: fault.clone(), asked, injected: Timestamp::now(), number, witnessed: None })
     }
 
     async fn undo(&self, fault: &InjectedFault) -> Result<Undone, FaultError> {
         let asked = Timestamp::now();
         self.backend.state().calls.push(FakeCall::Undo(fault.number));
-        Ok(Undone { asked, undone: Timestamp::now() })
+        Ok(Undone { asked, undone: Timestamp::now(), witnessed: None })
     }
 
     async fn down(self: Box<Self>) -> DownReport {

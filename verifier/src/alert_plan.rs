@@ -164,6 +164,7 @@ impl AlertPlan {
     pub fn planned_crossing(&self, fault: &Fault) -> Crossing {
         match fault {
             Fault::Errors { ratio, .. } => self.crossing_of(0.0, ratio.share()),
+            _ => Crossing::Within { history: self.history },
         }
     }
 
@@ -191,8 +192,11 @@ impl AlertPlan {
 
     /// The service whose requests the rule looks at: the expected label, else the one the fault is on.
     pub fn service(&self, fault: &Fault) -> ServiceName {
-        let Fault::Errors { service, .. } = fault;
-        self.labels.get("service").and_then(|name| name.parse().ok()).unwrap_or_else(|| service.clone())
+        self.labels
+            .get("service")
+            .and_then(|name| name.parse().ok())
+            .or_else(|| fault.part().parse().ok())
+            .expect("x")
     }
 
     /// Why too few events fall into the rule's window to tell the measured ratio from chance: the threshold must be
@@ -279,16 +283,15 @@ fn route_of(
     let routes = alertmanager.routes_for(labels);
     let receivers: Vec<String> =
         routes.iter().map(|route| format!("{} by {}", route.receiver, route.path)).collect();
-    routes.into_iter().find(|route| route.receiver == expectation.notified).ok_or_else(|| {
-        (
-            Reason::NotRouted,
-            format!(
-                "{expectation} is routed to {}, not to {}",
-                receivers.join(" and "),
-                expectation.notified
-            ),
-        )
-    })
+    routes
+        .into_iter()
+        .find(|route| expectation.outcome == firedrill_drill::AlertOutcome::Notified(route.receiver.clone()))
+        .ok_or_else(|| {
+            (
+                Reason::NotRouted,
+                format!("{expectation} is routed to {}, not to {}", receivers.join(" and "), "another"),
+            )
+        })
 }
 
 /// The live rules as the rulebook knows them, and where `wanted` stands among them.

@@ -173,6 +173,23 @@ pub struct HostSample {
     pub busy: f64,
 }
 
+/// The harness's own look at one process of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartSample {
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// The part.
+    pub part: String,
+    /// Its process.
+    pub pid: u32,
+    /// Resident memory in bytes.
+    pub resident_bytes: u64,
+    /// Processor time used since it began, in milliseconds.
+    pub cpu_ms: u64,
+    /// Open file descriptors.
+    pub open_fds: u64,
+}
+
 /// When a series was first seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricProbe {
@@ -256,6 +273,9 @@ pub struct Evidence {
     pub metric_probes: Vec<MetricProbe>,
     /// The host's processors.
     pub host: Vec<HostSample>,
+    /// The processes of the stack, at most once a second each.
+    #[serde(default)]
+    pub parts: Vec<PartSample>,
     /// Parts of the stack that ended without being told to.
     pub lost_parts: Vec<String>,
 }
@@ -293,6 +313,7 @@ impl Evidence {
             rule_probes: Vec::new(),
             metric_probes: Vec::new(),
             host: Vec::new(),
+            parts: Vec::new(),
             lost_parts: Vec::new(),
         }
     }

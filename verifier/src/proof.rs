@@ -21,6 +21,14 @@ pub fn of_effect(
     let injected = record.injected.ok_or("the fault was never injected")?;
     let end = record.undo_asked.unwrap_or(until);
     match fault {
+        Fault::Latency { .. }
+        | Fault::Hang { .. }
+        | Fault::Refuse { .. }
+        | Fault::SlowBody { .. }
+        | Fault::Memory { .. }
+        | Fault::Cpu { .. }
+        | Fault::BadMetrics { .. }
+        | Fault::Kill { .. } => Err(String::new()),
         Fault::Errors { service, ratio, .. } => {
             let (all, failed) = ledger.closed_between(service, injected, end);
             if all == 0 {

@@ -477,6 +477,7 @@ impl DrillRun<'_> {
             undo_asked: None,
             undone: None,
             proof: None,
+            witnessed: None,
             problem: None,
         };
         match self.stack.inject(fault, lease).await {

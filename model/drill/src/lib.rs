@@ -21,8 +21,8 @@ mod yaml;
 pub use journey::{Body, Capture, FanOut, FanOutStatus, Journey, Pace, Step};
 pub use load::Load;
 pub use plan::{
-    Action, AlertExpectation, Backend, Drill, Expectation, Fault, LabelMatcher, LoadExpectation,
-    MetricExpectation, QuietExpectation, Timed, TruthExpectation,
+    Action, AlertExpectation, AlertOutcome, Backend, BadMetrics, Drill, Expectation, Fault, LabelMatcher,
+    LoadExpectation, MetricExpectation, QuietExpectation, Timed, TruthExpectation,
 };
 pub use problem::{DrillProblem, DrillProblems};
 pub use read::{load_drill, load_journey, parse_drill, parse_journey};

@@ -30,6 +30,20 @@ pub struct LedgerBin {
     pub status: u16,
     /// How many.
     pub count: u32,
+    /// Shortest time from sending to the end of the answer among them, in microseconds; of the direct request for
+    /// implied ones.
+    pub shortest_us: u32,
+    /// Longest such time.
+    pub longest_us: u32,
+}
+
+impl LedgerBin {
+    /// Adds another bin of the same index and status.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.shortest_us = self.shortest_us.min(other.shortest_us);
+        self.longest_us = self.longest_us.max(other.longest_us);
+    }
 }
 
 /// All requests of one route.
@@ -83,12 +97,11 @@ impl LedgerRow {
         for (status, count) in &other.closed {
             *self.closed.entry(*status).or_default() += count;
         }
-        let mut bins: BTreeMap<(u32, u16), u32> = BTreeMap::new();
+        let mut bins: BTreeMap<(u32, u16), LedgerBin> = BTreeMap::new();
         for bin in self.bins.iter().chain(&other.bins) {
-            *bins.entry((bin.index, bin.status)).or_default() += bin.count;
+            bins.entry((bin.index, bin.status)).and_modify(|mine| mine.merge(bin)).or_insert(*bin);
         }
-        self.bins =
-            bins.into_iter().map(|((index, status), count)| LedgerBin { index, status, count }).collect();
+        self.bins = bins.into_values().collect();
         self.latency.merge(&other.latency);
     }
 }
@@ -188,19 +201,23 @@ pub struct ChatTotals {
     pub seconds: f64,
     /// Messages asked for, per second over all rooms.
     pub rate: f64,
-    /// Connections whose upgrade succeeded.
+    /// Connections whose upgrade succeeded, those after the first of a member among them.
     pub connections: u64,
-    /// Connections ended with a complete closing handshake.
+    /// Connections ended with a complete closing handshake, begun by either side.
     pub closed_cleanly: u64,
-    /// Messages sent.
+    /// Connections that ended while the load ran and were made again by their member.
+    pub reconnected: u64,
+    /// Messages sent of which the room's stream certainly has each: it came back to somebody.
     pub sent: u64,
-    /// Deliveries that the sent messages should have led to: for each message the members of its room.
+    /// Messages sent of which nobody knows whether the service took them: the connection ended before they came back.
+    pub unknown: u64,
+    /// Deliveries that the messages in `sent` should have led to: for each message the members of its room.
     pub expected_deliveries: u64,
     /// Deliveries seen, duplicates not counted.
     pub delivered: u64,
     /// Expected deliveries never seen.
     pub lost: u64,
-    /// Deliveries of a message that the member already had.
+    /// Deliveries of a message that the member already had, or of one in `unknown`.
     pub duplicated: u64,
     /// Time from sending to delivery.
     pub latency: LatencyHistogram,
@@ -299,7 +316,7 @@ mod tests {
         let mut row = LedgerRow::empty(route("user"), true);
         row.opened = 2;
         row.closed.insert(200, 2);
-        row.bins.push(LedgerBin { index: 3, status: 200, count: 2 });
+        row.bins.push(LedgerBin { index: 3, status: 200, count: 2, shortest_us: 5, longest_us: 9 });
         one.rows.push(row.clone());
         let mut two = Ledger::empty(Timestamp::UNIX_EPOCH);
         row.bins[0].index = 1;
@@ -317,7 +334,7 @@ mod tests {
         let mut ledger = Ledger::empty(Timestamp::UNIX_EPOCH);
         let mut row = LedgerRow::empty(route("user"), true);
         for (index, status, count) in [(0, 200, 5), (1, 500, 3), (2, 200, 7)] {
-            row.bins.push(LedgerBin { index, status, count });
+            row.bins.push(LedgerBin { index, status, count, shortest_us: 5, longest_us: 9 });
         }
         ledger.rows.push(row);
         let at = |ms| Timestamp::from_millisecond(ms).unwrap();

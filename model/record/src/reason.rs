@@ -48,6 +48,7 @@ reasons! {
     NeverFired = "never-fired", Violated, "The alert was pending and never fired although `for` had passed.";
     NotReceived = "not-received", Violated, "The alert fired and Alertmanager never had it.";
     Inhibited = "inhibited", Violated, "Alertmanager inhibited the alert.";
+    NotInhibited = "not-inhibited", Violated, "The alert was notified although another one should have inhibited it.";
     Silenced = "silenced", Violated, "A silence suppressed the alert.";
     Muted = "muted", Violated, "A mute or active time interval of the route suppressed the notification.";
     ReceiverRefused = "receiver-refused", Violated, "Alertmanager tried to notify the receiver and its requests failed.";

@@ -132,6 +132,10 @@ pub struct FaultRecord {
     pub undone: Option<Timestamp>,
     /// Proof of effect from evidence other than the switch; none when there was no effect.
     pub proof: Option<String>,
+    /// What the kernel or the daemon itself said of the fault: `process 4711 ended by signal 9`; none where only the
+    /// load or the metrics can show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<String>,
     /// What went wrong with injecting or undoing, if anything did.
     pub problem: Option<String>,
 }

@@ -68,6 +68,7 @@ fn drill(name: &str, expectations: Vec<ExpectationRecord>) -> DrillRecord {
             proof: Some(
                 "412 of 1,371 requests to user ended with 5xx (30.1%), 0 of 340 in the 2 s before".into(),
             ),
+            witnessed: None,
             problem: None,
         }],
         load: LoadRecord {

@@ -32,5 +32,6 @@ pub(crate) fn driver<'a>(
 ) -> Result<Box<dyn FaultDriver + 'a>, FaultError> {
     match fault {
         Fault::Errors { service, ratio, .. } => Ok(Box::new(Errors::new(service, *ratio, switches)?)),
+        other => Err(FaultError::NoSuchService { service: other.part().to_owned() }),
     }
 }

@@ -101,6 +101,11 @@ impl Stack for ProcessStack {
         self.versions.clone()
     }
 
+    fn processes(&self) -> BTreeMap<String, u32> {
+        let parts = self.parts.parts();
+        parts.iter().filter(|part| part.ended().is_none()).map(|part| (part.name.clone(), part.pid)).collect()
+    }
+
     fn lost(&self) -> Vec<LostPart> {
         let parts = self.parts.parts();
         let ended = parts.iter().filter_map(|part| Some((part, part.ended()?)));
@@ -133,7 +138,7 @@ impl Stack for ProcessStack {
             let _ = driver.undo().await;
             return Err(error.into());
         }
-        Ok(InjectedFault { fault: fault.clone(), asked, injected, number })
+        Ok(InjectedFault { fault: fault.clone(), asked, injected, number, witnessed: None })
     }
 
     async fn undo(&self, fault: &InjectedFault) -> Result<Undone, FaultError> {
@@ -148,7 +153,7 @@ impl Stack for ProcessStack {
         };
         let undone = Timestamp::now();
         self.ledger.append(UndoEntry::FaultUndone { fault: fault.number, how })?;
-        Ok(Undone { asked, undone })
+        Ok(Undone { asked, undone, witnessed: None })
     }
 
     async fn down(self: Box<Self>) -> DownReport {

@@ -175,8 +175,7 @@ fn follow<'a>(
     }
     let mut labels = expectation.labels.clone();
     labels.insert(firedrill_rulebook::RUN_LABEL.to_owned(), plan.number.to_string());
-    let subject =
-        Subject { name: expectation.name.as_str(), labels: &labels, receiver: &expectation.notified };
+    let subject = Subject { name: expectation.name.as_str(), labels: &labels, receiver: told(expectation) };
     let life =
         LifeCycle::follow(&subject, evidence, record.asked, alert.rule.interval, alert.clockwork.group_wait);
     if life.active_before {
@@ -230,12 +229,19 @@ fn shares_its_group(plan: &Plan, alert: &AlertPlan, subject: &Subject<'_>, evide
     })
 }
 
+fn told(expectation: &AlertExpectation) -> &str {
+    match &expectation.outcome {
+        firedrill_drill::AlertOutcome::Notified(receiver) => receiver,
+        firedrill_drill::AlertOutcome::InhibitedBy(name) => name.as_str(),
+    }
+}
+
 /// The fault that causes the alert: the one on the alert's own service, else the first.
 fn cause<'a>(plan: &'a Plan, alert: &AlertPlan) -> Option<(usize, &'a Fault)> {
-    let own = plan.faults.iter().position(|(_, fault)| {
-        let Fault::Errors { service, .. } = fault;
-        alert.labels.get("service").is_some_and(|name| name == service.as_str())
-    });
+    let own = plan
+        .faults
+        .iter()
+        .position(|(_, fault)| alert.labels.get("service").is_some_and(|name| name == fault.part()));
     let position = own.unwrap_or(0);
     plan.faults.get(position).map(|(_, fault)| (position, fault))
 }
@@ -374,7 +380,7 @@ impl Followed<'_> {
         if !self.witnessed(plan, expectation, evidence) {
             return because(
                 Reason::EvidenceContradicts,
-                format!("{} was told, and the witness beside it was not", expectation.notified),
+                format!("{} was told, and the witness beside it was not", told(expectation)),
             );
         }
         let total = |from: Timestamp, to: Option<Timestamp>| {
@@ -385,7 +391,7 @@ impl Followed<'_> {
             expectation.to_string(),
             format!(
                 "delivered to {} {:.2}s after the fault began, resolved there {:.2}s after it ended; all {} steps inside their windows",
-                expectation.notified,
+                told(expectation),
                 total(self.record.asked, self.life.delivered),
                 self.record.undo_asked.map_or(0.0, |ended| total(ended, self.life.resolved_delivered)),
                 steps.len()
@@ -416,7 +422,7 @@ impl Followed<'_> {
             return true;
         }
         evidence.witness.iter().any(|notification| {
-            notification.receiver == expectation.notified
+            notification.receiver == told(expectation)
                 && notification.alerts.iter().any(|alert| {
                     alert.status == "firing"
                         && plan.is_of_this_drill(&alert.labels)

@@ -42,7 +42,7 @@ pub(crate) fn plan() -> Plan {
         expect: vec![Expectation::Alert(AlertExpectation {
             name: "HighErrorRate".parse().unwrap(),
             labels: labels([("service", "user")]),
-            notified: "notification-service".to_owned(),
+            outcome: firedrill_drill::AlertOutcome::Notified("notification-service".to_owned()),
         })],
         must_be: None,
         always_firing: vec!["Watchdog".to_owned()],
@@ -189,7 +189,13 @@ pub(crate) fn alert_evidence() -> Evidence {
         .flat_map(|index| {
             // One request in each bin; under the fault three of ten fail.
             let failed = (1_000..1_800).contains(&index) && index % 10 < 3;
-            [LedgerBin { index, status: if failed { 500 } else { 200 }, count: 1 }]
+            [LedgerBin {
+                index,
+                status: if failed { 500 } else { 200 },
+                count: 1,
+                shortest_us: 1000,
+                longest_us: 1000,
+            }]
         })
         .collect();
     evidence.faults = vec![FaultRecord {
@@ -199,6 +205,7 @@ pub(crate) fn alert_evidence() -> Evidence {
         undo_asked: Some(at(18_000)),
         undone: Some(at(18_002)),
         proof: None,
+        witnessed: None,
         problem: None,
     }];
     let mut alerts = evidence.alerts.clone().unwrap();

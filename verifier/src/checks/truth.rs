@@ -488,6 +488,8 @@ mod tests {
             rate: 10.0,
             connections: 2,
             closed_cleanly: 2,
+            reconnected: 0,
+            unknown: 0,
             sent: 10,
             expected_deliveries: 20,
             delivered: 20,

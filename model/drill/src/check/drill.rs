@@ -135,7 +135,9 @@ fn check_lasts(
 fn doubt_faulty_services(load: &mut [Load], timeline: &[Timed]) {
     let faulty = |service: &ServiceName| {
         timeline.iter().any(|timed| match &timed.action {
-            Action::Inject(Fault::Errors { service: broken, .. }) => broken == service,
+            Action::Inject(fault) => {
+                matches!(fault, Fault::Errors { .. }) && fault.part() == service.as_str()
+            }
         })
     };
     for one in load {

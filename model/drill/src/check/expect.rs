@@ -3,8 +3,8 @@
 use super::metric_name::is_metric_name;
 use super::problems::{Checked, Problems, all};
 use crate::plan::{
-    AlertExpectation, Expectation, LabelMatcher, LoadExpectation, MetricExpectation, QuietExpectation,
-    TruthExpectation,
+    AlertExpectation, AlertOutcome, Expectation, LabelMatcher, LoadExpectation, MetricExpectation,
+    QuietExpectation, TruthExpectation,
 };
 use crate::source::Place;
 use crate::written::{
@@ -60,7 +60,7 @@ fn check_alert(text: AlertText, has_fault: bool, problems: &mut Problems<'_>) ->
         let message = format!("alert `{}` is expected, and nothing raises it", text.name.value);
         return Err(problems.report(text.name.place, message, "the drill has no fault", help));
     }
-    Ok(AlertExpectation { name: name?, labels: labels?, notified: notified? })
+    Ok(AlertExpectation { name: name?, labels: labels?, outcome: AlertOutcome::Notified(notified?) })
 }
 
 fn check_quiet(text: QuietText, problems: &mut Problems<'_>) -> Checked<QuietExpectation> {
