@@ -1,24 +1,20 @@
 //! One drill on a stack that is up: load, settle, break, follow, mend, drain, judge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firedrill_drill::{Action, Drill, Expectation, Fault};
-use firedrill_loadgen::{LoadPlan, RunningLoad};
-use firedrill_record::{
-    DrillRecord, EvidenceFolder, FaultRecord, Redactor, RunEventKind, RunId, ServiceName,
-};
+use firedrill_drill::{Drill, Expectation};
+use firedrill_loadgen::RunningLoad;
+use firedrill_record::{DrillRecord, EvidenceFolder, Redactor, RunEventKind, RunId};
 use firedrill_rulebook::{ConfigFolder, FiredrillConfig};
-use firedrill_stack::{Deadline, InjectedFault, Probe, Stack};
-use firedrill_verifier::{
-    EndedBecause, Outlook, Plan, Watch, WatchPlan, Witness, judge, of_effect, outlook, progress,
-};
+use firedrill_stack::{Deadline, Probe, Stack};
+use firedrill_verifier::{EndedBecause, Outlook, Plan, Watch, Witness, judge, outlook, progress};
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, MissedTickBehavior};
-use url::Url;
 
+use super::breaking::Active;
 use super::events::Events;
 use super::interrupts::Interrupts;
 use super::intervals::Intervals;
@@ -28,20 +24,12 @@ use crate::failure::described;
 /// Folder of the evidence inside a drill's folder.
 pub(crate) const EVIDENCE: &str = "evidence";
 
-/// Service that receives Alertmanager's webhooks and stores them.
-const NOTIFICATION_SERVICE: &str = "notification";
-/// Service that carries chat loads.
-const CHAT_SERVICE: &str = "chat";
 /// From one look to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Requests in flight are waited for so long.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Counters get so long to come to rest.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// A fault ends by itself so long after the run should have ended it.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// So often a fault's undo is tried.
-const UNDO_TRIES: u32 = 3;
 /// The default limit of a drill lies so many seconds after the last deadline.
 const LIMIT_EXTRA: f64 = 120.0;
 /// Load that needs nothing to wait for still runs so many seconds, or its rate says nothing.
@@ -64,13 +52,6 @@ pub(super) struct DrillRun<'a> {
     pub(super) redactor: Redactor,
     pub(super) events: &'a Events,
     pub(super) interrupts: &'a Interrupts,
-}
-
-/// A fault that was injected and its place in the plan.
-struct Active {
-    index: usize,
-    injected: InjectedFault,
-    since: Instant,
 }
 
 /// How far the wait for a steady stack has come.
@@ -182,95 +163,6 @@ impl DrillRun<'_> {
         true
     }
 
-    /// For each receiver the indices of its webhooks that go to the service that stores notifications.
-    fn webhooks(&self) -> BTreeMap<String, BTreeSet<u32>> {
-        let addresses = self.stack.addresses();
-        let Some(service) = addresses.services.get(&service(NOTIFICATION_SERVICE)) else {
-            return BTreeMap::new();
-        };
-        let service = service.to_string();
-        let goes_there = |url: &String| {
-            Url::parse(url).is_ok_and(|url| {
-                let written = format!(
-                    "{}:{}",
-                    url.host_str().unwrap_or_default(),
-                    url.port_or_known_default().unwrap_or(0)
-                );
-                addresses.seen_by_prometheus.get(&written) == Some(&service)
-            })
-        };
-        let Ok(alertmanager) = self.configuration.alertmanager() else { return BTreeMap::new() };
-        alertmanager
-            .receivers
-            .iter()
-            .map(|receiver| {
-                let indices = receiver
-                    .webhooks
-                    .iter()
-                    .zip(0..)
-                    .filter(|(webhook, _)| webhook.url.as_ref().is_some_and(goes_there));
-                (receiver.name.clone(), indices.map(|(_, index)| index).collect())
-            })
-            .collect()
-    }
-
-    fn plan(&self) -> Plan {
-        Plan {
-            drill: self.drill.name.clone(),
-            about: self.drill.about.clone(),
-            file: self.drill.file.display().to_string(),
-            number: self.number,
-            speed: self.speed,
-            seed: self.seed,
-            faults: self
-                .drill
-                .timeline
-                .iter()
-                .map(|timed| {
-                    let Action::Inject(fault) = &timed.action;
-                    (timed.at, fault.clone())
-                })
-                .collect(),
-            expect: self.drill.expect.clone(),
-            must_be: self.drill.must_be,
-            always_firing: self.firedrill.always_firing.iter().cloned().collect(),
-            left_out: self.left_out.iter().map(|(rule, why)| (rule.clone(), why.clone())).collect(),
-            services: self.stack.addresses().services.keys().cloned().collect(),
-            notification_service: service(NOTIFICATION_SERVICE),
-            webhooks: self.webhooks(),
-            witnessed: true,
-        }
-    }
-
-    fn watch_plan(&self) -> Result<WatchPlan, String> {
-        let addresses = self.stack.addresses();
-        let url = |address: &std::net::SocketAddr| {
-            Url::parse(&format!("http://{address}/"))
-                .map_err(|error| format!("failed to use {address}: {error}"))
-        };
-        let notification = addresses
-            .services
-            .get(&service(NOTIFICATION_SERVICE))
-            .ok_or("the stack has no notification service")?;
-        Ok(WatchPlan {
-            prometheus: url(&addresses.prometheus)?,
-            alertmanager: url(&addresses.alertmanager)?,
-            notifications: url(notification)?,
-            // Until the running configuration was read; then its own interval counts.
-            scrape: 0.25,
-        })
-    }
-
-    fn load_plan(&self) -> LoadPlan {
-        LoadPlan {
-            loads: self.drill.load.clone(),
-            targets: self.stack.addresses().services.clone(),
-            chat_service: service(CHAT_SERVICE),
-            seed: self.seed ^ u64::from(self.number),
-            unique_prefix: format!("{}-{}-{}", self.run, self.stack_number, self.number),
-        }
-    }
-
     /// Sets the drill's number and waits until Prometheus has it: alerts of this drill carry it.
     async fn announce(&self, watch: &Watch) -> Result<(), String> {
         self.witness.set_drill(self.number);
@@ -325,6 +217,8 @@ impl DrillRun<'_> {
         let mut jitter = move || random.random_range(0.0..intervals.scrape + intervals.evaluation);
         let mut settling = Settling { began, ended: None, told: String::new() };
         let mut hold = jitter();
+        // What the first fault waited for a steady stack, every later one comes later, too.
+        let mut shift = 0.0;
         let mut told = BTreeMap::new();
         let mut looks = 0_u32;
         let mut ticks = tokio::time::interval(LOOK_EVERY);
@@ -371,8 +265,11 @@ impl DrillRun<'_> {
                         Self::end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
                         return Ok(());
                     }
-                    Ok(since) if elapsed >= plan.wall_seconds(*at) && since >= hold => {
+                    Ok(since) if elapsed >= plan.wall_seconds(*at) + shift + hold && since >= hold => {
                         self.strike(plan, watch, load, fault, active).await;
+                        if watch.evidence.faults.len() == 1 {
+                            shift = (elapsed - plan.wall_seconds(*at)).max(0.0);
+                        }
                         hold = jitter();
                     }
                     Ok(_) | Err(_) => {}
@@ -458,66 +355,6 @@ impl DrillRun<'_> {
         detail.clone_into(&mut watch.evidence.ended_detail);
     }
 
-    async fn strike(
-        &self,
-        plan: &Plan,
-        watch: &mut Watch,
-        load: &RunningLoad,
-        fault: &Fault,
-        active: &mut Vec<Active>,
-    ) {
-        let lease = Duration::from_secs_f64(plan.wall_seconds(fault.lasts())) + LEASE_MARGIN;
-        self.events.tell(RunEventKind::FaultStarting { fault: fault.to_string() });
-        load.mark_fault();
-        let asked = Timestamp::now();
-        let mut record = FaultRecord {
-            what: fault.to_string(),
-            asked,
-            injected: None,
-            undo_asked: None,
-            undone: None,
-            proof: None,
-            witnessed: None,
-            problem: None,
-        };
-        match self.stack.inject(fault, lease).await {
-            Ok(injected) => {
-                record.asked = injected.asked;
-                record.injected = Some(injected.injected);
-                self.events.tell(RunEventKind::FaultInjected { fault: fault.to_string() });
-                let index = watch.evidence.faults.len();
-                active.push(Active { index, injected, since: Instant::now() });
-            }
-            Err(error) => {
-                let problem = format!("failed to {}", described(&error));
-                self.events.warn(problem.clone());
-                record.problem = Some(problem);
-            }
-        }
-        watch.evidence.faults.push(record);
-    }
-
-    async fn mend(&self, watch: &mut Watch, one: &Active) {
-        let Some(record) = watch.evidence.faults.get_mut(one.index) else { return };
-        let fault = one.injected.fault.to_string();
-        // A connection may break once; a switch that never answers is left to the fault's lease and the teardown.
-        for _ in 0..UNDO_TRIES {
-            match self.stack.undo(&one.injected).await {
-                Ok(undone) => {
-                    record.undo_asked = Some(undone.asked);
-                    record.undone = Some(undone.undone);
-                    self.events.tell(RunEventKind::FaultUndone { fault });
-                    return;
-                }
-                Err(error) => {
-                    let problem = format!("failed to {}", described(&error));
-                    self.events.warn(problem.clone());
-                    record.problem = Some(problem);
-                }
-            }
-        }
-    }
-
     fn tell_progress(
         &self,
         plan: &Plan,
@@ -544,18 +381,4 @@ impl DrillRun<'_> {
             *known = states.len().max(*known);
         }
     }
-
-    fn tell_proofs(&self, plan: &Plan, watch: &Watch) {
-        let Some(ledger) = &watch.evidence.ledger else { return };
-        for (record, (_, fault)) in watch.evidence.faults.iter().zip(&plan.faults) {
-            match of_effect(fault, record, ledger, watch.evidence.ended) {
-                Ok(proof) => self.events.tell(RunEventKind::FaultProved { fault: fault.to_string(), proof }),
-                Err(why) => self.events.warn(format!("no effect of {fault}: {why}")),
-            }
-        }
-    }
-}
-
-fn service(name: &str) -> ServiceName {
-    name.parse().expect("the services' names are valid service names")
 }

@@ -50,7 +50,7 @@ impl Intervals {
         let last = plan
             .faults
             .iter()
-            .map(|(at, fault)| plan.wall_seconds(*at).max(self.settling()) + plan.wall_seconds(fault.lasts()))
+            .map(|(at, fault)| plan.wall_seconds(*at) + self.settling() + plan.wall_seconds(fault.lasts()))
             .fold(0.0, f64::max);
         last + 2.0 * self.history + 2.0 * self.group_interval
     }

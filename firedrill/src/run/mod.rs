@@ -1,10 +1,12 @@
 //! The workflow of `firedrill run`: stacks come up, drills run on them one after the other, everything goes down.
 
+mod breaking;
 mod conductor;
 mod drill_run;
 mod events;
 mod interrupts;
 mod intervals;
+mod plans;
 mod prepared;
 mod services_program;
 mod settling;

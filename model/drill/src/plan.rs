@@ -62,7 +62,8 @@ impl Backend {
 /// Something that happens at an instant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timed {
-    /// Earliest drill time since the load began; a fault also waits for the stack to be steady.
+    /// Earliest drill time since the load began. The first fault also waits for the stack to be steady, and what it
+    /// waited every later one comes later, too: their distances stay.
     pub at: Duration,
     /// What happens.
     pub action: Action,

@@ -140,6 +140,17 @@ pub struct FaultRecord {
     pub problem: Option<String>,
 }
 
+impl FaultRecord {
+    /// Adds what the kernel or the daemon said, if it said anything.
+    pub fn add_witness(&mut self, said: Option<String>) {
+        let Some(said) = said else { return };
+        self.witnessed = Some(match self.witnessed.take() {
+            Some(before) => format!("{before}; {said}"),
+            None => said,
+        });
+    }
+}
+
 /// The load of a drill in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadRecord {
