@@ -273,6 +273,9 @@ pub struct Evidence {
     pub metric_probes: Vec<MetricProbe>,
     /// The host's processors.
     pub host: Vec<HostSample>,
+    /// `scrape_samples_post_metric_relabeling` of every target at the end.
+    #[serde(default = "never_asked")]
+    pub scrape_sizes: Gathered<Vec<Series>>,
     /// The processes of the stack, at most once a second each.
     #[serde(default)]
     pub parts: Vec<PartSample>,
@@ -280,39 +283,41 @@ pub struct Evidence {
     pub lost_parts: Vec<String>,
 }
 
+fn never_asked<T>() -> Gathered<T> {
+    Err("it was never asked for".to_owned())
+}
+
 impl Evidence {
     /// Evidence of a drill that began at `began`, with nothing gathered yet.
     pub fn begun(began: Timestamp) -> Self {
-        fn not_yet<T>() -> Gathered<T> {
-            Err("it was never asked for".to_owned())
-        }
         Self {
             began,
             ended: began,
             ended_because: None,
             ended_detail: String::new(),
-            configuration: not_yet(),
-            rules_at_end: not_yet(),
+            configuration: never_asked(),
+            rules_at_end: never_asked(),
             ledger: None,
             faults: Vec::new(),
-            alerts: not_yet(),
+            alerts: never_asked(),
             evaluated_until: None,
             settled: None,
             alertmanager_active: Vec::new(),
             sick_rules: BTreeMap::new(),
             alertmanager: Vec::new(),
             alertmanager_failures: None,
-            notifications: not_yet(),
+            notifications: never_asked(),
             notification_polls: BTreeMap::new(),
             witness: Vec::new(),
-            failed_notifications: not_yet(),
-            counters_before: not_yet(),
-            counters_after: not_yet(),
-            resets: not_yet(),
-            services_up: not_yet(),
+            failed_notifications: never_asked(),
+            counters_before: never_asked(),
+            counters_after: never_asked(),
+            resets: never_asked(),
+            services_up: never_asked(),
             rule_probes: Vec::new(),
             metric_probes: Vec::new(),
             host: Vec::new(),
+            scrape_sizes: never_asked(),
             parts: Vec::new(),
             lost_parts: Vec::new(),
         }

@@ -1,9 +1,11 @@
 //! Judging a drill: a pure function of its plan and its evidence.
 
+use std::collections::BTreeMap;
+
 use firedrill_drill::Expectation;
 use firedrill_record::{
-    DrillRecord, EvidenceError, EvidenceFolder, EvidenceRef, ExpectationRecord, LatencyHistogram, Ledger,
-    LoadRecord, Reason, TimelinePoint, Verdict,
+    ArrivalRecord, DrillRecord, EvidenceError, EvidenceFolder, EvidenceRef, ExpectationRecord,
+    LatencyHistogram, Ledger, LoadRecord, Reason, TimelinePoint, Verdict,
 };
 use firedrill_rulebook::PrometheusConfig;
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use crate::checks::{alert, load, metric, quiet, truth};
 use crate::evidence::{EndedBecause, Evidence};
 use crate::plan::Plan;
 use crate::proof;
+use crate::resources;
 
 /// Judges every expectation of `plan` and sums them up.
 pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
@@ -55,6 +58,8 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
         passed: DrillRecord::passes(verdict, plan.must_be, &expectations),
         faults,
         load: evidence.ledger.as_ref().map(|ledger| load_of(ledger, evidence.ended)).unwrap_or_default(),
+        parts: resources::parts(evidence),
+        scraped: resources::scraped(plan, evidence),
         expectations,
     }
 }
@@ -169,7 +174,6 @@ fn load_of(ledger: &Ledger, ended: Timestamp) -> LoadRecord {
     for row in direct() {
         latency.merge(&row.latency);
     }
-    let quantiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
     LoadRecord {
         seconds: ended.duration_since(ledger.zero).as_secs_f64(),
         requests,
@@ -179,13 +183,29 @@ fn load_of(ledger: &Ledger, ended: Timestamp) -> LoadRecord {
             .filter(|(status, _)| **status >= 500)
             .map(|(_, n)| n)
             .sum(),
-        latency_ms: quantiles
-            .iter()
-            .filter_map(|(name, q)| Some(((*name).to_owned(), latency.quantile(*q)? as f64 / 1000.0)))
-            .collect(),
+        latency_ms: quantiles(&latency),
         messages_sent: ledger.chats.iter().map(|chat| chat.sent).sum(),
         messages_lost: ledger.chats.iter().map(|chat| chat.lost).sum(),
+        arrivals: ledger
+            .arrivals
+            .iter()
+            .map(|one| ArrivalRecord {
+                name: one.name.clone(),
+                rate: one.rate,
+                intended: one.intended,
+                started: one.started,
+                latency_ms: quantiles(&one.latency),
+            })
+            .collect(),
     }
+}
+
+/// Quantiles in milliseconds, by name; none of an empty histogram.
+fn quantiles(latency: &LatencyHistogram) -> BTreeMap<String, f64> {
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)]
+        .iter()
+        .filter_map(|(name, q)| Some(((*name).to_owned(), latency.quantile(*q)? as f64 / 1000.0)))
+        .collect()
 }
 
 #[cfg(test)]

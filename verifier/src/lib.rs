@@ -15,6 +15,7 @@ mod judge;
 mod life_cycle;
 mod plan;
 mod proof;
+mod resources;
 
 pub use alert_plan::{AlertPlan, Baseline, longest_history_of_all};
 pub use checks::alert::Outlook;

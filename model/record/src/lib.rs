@@ -24,8 +24,8 @@ pub use ledger::{
 };
 pub use reason::Reason;
 pub use run::{
-    DrillRecord, ExpectationRecord, FaultRecord, LoadRecord, MustBe, NotRun, RUN_SCHEMA, RunRecord, Segment,
-    StackRecord, TimelinePoint,
+    ArrivalRecord, DrillRecord, ExpectationRecord, FaultRecord, FirstLastMost, LoadRecord, MustBe, NotRun,
+    PartUse, RUN_SCHEMA, RunRecord, ScrapedTarget, Segment, StackRecord, TimelinePoint,
 };
 pub use schema::run_schema;
 pub use secret::{Redactor, Secret};

@@ -98,6 +98,12 @@ pub struct DrillRecord {
     pub faults: Vec<FaultRecord>,
     /// The load in short.
     pub load: LoadRecord,
+    /// What the processes of the stack and the harness used meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartUse>,
+    /// What Prometheus scraped at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scraped: Vec<ScrapedTarget>,
     /// The expectations, in the order of the drill.
     pub expectations: Vec<ExpectationRecord>,
 }
@@ -151,6 +157,71 @@ impl FaultRecord {
     }
 }
 
+/// What one process used while a drill ran, by the kernel's count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartUse {
+    /// The part: a service, `prometheus`, `redis`; `firedrill` is the harness itself.
+    pub part: String,
+    /// Processes it was; more than one when it was killed and started again.
+    pub pids: Vec<u32>,
+    /// Seconds between the first and the last look.
+    pub seconds: f64,
+    /// Processor time used in between, in seconds; of its last process when there were several.
+    pub cpu_seconds: f64,
+    /// Resident memory in bytes.
+    pub resident_bytes: FirstLastMost,
+    /// Open file descriptors.
+    pub open_fds: FirstLastMost,
+}
+
+/// A quantity at the first look, at the last, and its largest value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FirstLastMost {
+    /// At the first look.
+    pub first: u64,
+    /// At the last look.
+    pub last: u64,
+    /// The largest.
+    pub most: u64,
+}
+
+/// What one target gave to Prometheus at its last scrape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScrapedTarget {
+    /// Its job.
+    pub job: String,
+    /// Its `service` label; empty without one.
+    pub service: String,
+    /// Its `instance` label.
+    pub instance: String,
+    /// Samples of one scrape after relabelling, which is the number of its series.
+    pub series: u64,
+    /// Scrape interval as deployed, before compression, in seconds.
+    pub interval_seconds: f64,
+}
+
+impl ScrapedTarget {
+    /// Samples a day at the deployed interval: series · 86,400 s / interval.
+    pub fn samples_per_day(&self) -> f64 {
+        self.series as f64 * 86_400.0 / self.interval_seconds
+    }
+}
+
+/// One open-model load in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrivalRecord {
+    /// The journey.
+    pub name: String,
+    /// Arrivals asked for, per second.
+    pub rate: f64,
+    /// Arrivals whose start was due.
+    pub intended: u64,
+    /// Arrivals that started.
+    pub started: u64,
+    /// Latency quantiles from the intended start in milliseconds, by name: `p50`, `p99`.
+    pub latency_ms: BTreeMap<String, f64>,
+}
+
 /// The load of a drill in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadRecord {
@@ -168,6 +239,9 @@ pub struct LoadRecord {
     pub messages_sent: u64,
     /// Chat deliveries lost.
     pub messages_lost: u64,
+    /// The open-model loads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrivals: Vec<ArrivalRecord>,
 }
 
 /// One judged expectation.

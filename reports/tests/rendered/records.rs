@@ -79,7 +79,10 @@ fn drill(name: &str, expectations: Vec<ExpectationRecord>) -> DrillRecord {
             latency_ms: [("p50".to_owned(), 1.24), ("p99".to_owned(), 8.91)].into(),
             messages_sent: 447,
             messages_lost: 0,
+            arrivals: Vec::new(),
         },
+        parts: Vec::new(),
+        scraped: Vec::new(),
         expectations,
     }
 }

@@ -187,10 +187,22 @@ impl Watch {
         };
         self.read_resets().await;
         self.read_up().await;
+        self.read_scrape_sizes().await;
         self.read_rules_at_end().await?;
         self.read_alerts().await?;
         self.probe(expect).await;
         self.folder.write_json("evidence.json", &self.evidence)
+    }
+
+    async fn read_scrape_sizes(&mut self) {
+        let query = "scrape_samples_post_metric_relabeling";
+        self.evidence.scrape_sizes = match self.prometheus.query(query, None).await {
+            Ok(reply) => match reply.parsed {
+                QueryValue::Vector(samples) => Ok(samples.iter().map(instant).collect()),
+                other => Err(format!("a {} instead of a vector", other.type_name())),
+            },
+            Err(error) => Err(chain(&error)),
+        };
     }
 
     /// The services that the running Prometheus is configured to scrape.
@@ -452,6 +464,11 @@ fn sighting(alert: &GettableAlert) -> AlertmanagerSighting {
         silenced_by: alert.status.silenced_by.clone(),
         receivers: alert.receivers.iter().map(|one| one.name.clone()).collect(),
     }
+}
+
+fn instant(one: &prometheus::InstantSample) -> Series {
+    let sample = Sample { at_ms: one.sample.timestamp_ms, value: one.sample.value };
+    Series { labels: one.labels.clone(), samples: vec![sample] }
 }
 
 pub(super) fn series(series: &prometheus::Series) -> Series {
