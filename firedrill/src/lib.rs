@@ -1,9 +1,11 @@
 //! The command line and the workflows: what is done in which order. Every phase is a call into one of the crates below;
 //! nothing here judges, makes load, or knows how a part is started.
 
+mod capacity;
 mod cli;
 mod commands;
 mod failure;
 mod run;
+mod soak;
 
 pub use cli::main;

@@ -15,6 +15,18 @@ pub(crate) fn thousands(count: u64) -> String {
     shown
 }
 
+/// Bytes with a binary unit: `41.3 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{count} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} GiB")
+}
+
 /// Seconds of drill time after the load began: `+2m08s`, `-0m03s`, `+1h02m00s`.
 pub(crate) fn drill_time(seconds: f64) -> String {
     if !seconds.is_finite() {
@@ -53,6 +65,14 @@ mod tests {
     #[test]
     fn large_counts_are_grouped_in_thousands() {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn bytes_have_a_binary_unit() {
+        assert_eq!(
+            [0, 1023, 1536, 43_306_189, 5_368_709_120].map(bytes),
+            ["0 B", "1023 B", "1.5 KiB", "41.3 MiB", "5.0 GiB"]
+        );
     }
 
     #[test]

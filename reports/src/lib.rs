@@ -4,6 +4,7 @@
 //! report can be made again later. Nothing here judges, changes a verdict or knows how a run is made. No other crate
 //! prints.
 
+mod capacity_report;
 mod destination;
 mod drill_report;
 mod expectations;
@@ -17,6 +18,7 @@ mod palette;
 mod printable;
 mod progress;
 mod run_report;
+mod soak_report;
 mod status;
 mod wording;
 mod wrapping;

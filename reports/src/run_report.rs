@@ -5,17 +5,22 @@ use std::fmt::Write as _;
 use firedrill_record::{ExitOutcome, RunRecord};
 
 use crate::RenderOptions;
+use crate::capacity_report;
 use crate::drill_report::{self, Outcome};
 use crate::page::{INDENT, Page};
 use crate::palette::Tone;
 use crate::printable::printable;
+use crate::soak_report;
 use crate::wrapping::{hanging, wrap};
 
 /// The whole report of `record`, with a line break at its end.
 pub fn render_run(record: &RunRecord, options: &RenderOptions) -> String {
     let page = Page::new(options);
     let mut blocks = vec![page.palette.paint(Tone::Aside, &header(page, record))];
-    blocks.extend(record.drills.iter().map(|drill| drill_report::render(page, drill, record.speed)));
+    let alone = record.drills.iter().filter(|drill| soak_report::is_told_alone(record, drill));
+    blocks.extend(alone.map(|drill| drill_report::render(page, drill, record.speed)));
+    blocks.extend(soak_report::sections(page, record));
+    blocks.extend(record.capacity.iter().flat_map(|found| capacity_report::sections(page, found)));
     blocks.extend(left_out(page, record));
     blocks.extend(not_run(page, record));
     blocks.push(summary(page, record, options));

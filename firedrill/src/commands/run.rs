@@ -1,11 +1,12 @@
 //! `firedrill run`: runs drills and shows their report.
 
+use firedrill_drill::Backend;
 use firedrill_stack::RunFolder;
 
 use super::{report, selection};
-use crate::cli::{RunArguments, Talk};
+use crate::cli::{RunArguments, StackKind, Talk};
 use crate::failure::{Failure, NOT_SET_UP};
-use crate::run::{Conductor, Interrupts};
+use crate::run::{Conductor, Interrupts, Setting};
 
 pub(crate) fn run(arguments: &RunArguments, talk: &Talk) -> Result<u8, Failure> {
     let selection = selection::load(&arguments.paths, talk)?;
@@ -15,7 +16,15 @@ pub(crate) fn run(arguments: &RunArguments, talk: &Talk) -> Result<u8, Failure> 
         .enable_all()
         .build()
         .map_err(|error| Failure::plain(NOT_SET_UP, &format!("failed to start the runtime: {error}")))?;
-    let conductor = Conductor::prepare(arguments, selection.drills, talk, interrupts)?;
+    let StackKind::Process = arguments.stack;
+    let setting = Setting {
+        backend: Backend::Process,
+        speed: arguments.speed,
+        seed: arguments.seed,
+        config: arguments.config.clone(),
+        out: arguments.out.clone(),
+    };
+    let conductor = Conductor::prepare(&setting, selection.drills, talk, interrupts)?;
     let (folder, record) = runtime.block_on(conductor.conduct())?;
     let shown = report::show(&record, &folder, arguments.json.as_deref(), talk);
     if record.exit != firedrill_record::ExitOutcome::FaultNotUndone {

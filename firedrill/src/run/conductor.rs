@@ -1,6 +1,6 @@
 //! The conductor: calls the phases of a run in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use firedrill_drill::Drill;
@@ -17,9 +17,9 @@ use tokio::net::TcpListener;
 use super::drill_run::DrillRun;
 use super::events::Events;
 use super::interrupts::Interrupts;
-use super::prepared::{Group, prepare};
+use super::prepared::{Group, Setting, prepare};
 use super::services_program;
-use crate::cli::{RunArguments, Talk};
+use crate::cli::Talk;
 use crate::failure::{Failure, INVALID, NOT_SET_UP, in_a_line};
 
 /// A stack that is not ready after so long is given up.
@@ -34,6 +34,12 @@ pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
     }
 }
 
+/// Says which drill comes after the last one of a stack, from what was found so far; none ends the run.
+pub(crate) type Sequel = Box<dyn FnMut(&[DrillRecord]) -> Option<Drill> + Send>;
+
+/// Adds to the record what is found over all its drills.
+pub(crate) type Summary = Box<dyn FnOnce(&mut RunRecord) + Send>;
+
 /// A run that is ready to begin.
 pub(crate) struct Conductor {
     groups: Vec<Group>,
@@ -43,28 +49,29 @@ pub(crate) struct Conductor {
     redactor: Redactor,
     interrupts: Interrupts,
     services: std::path::PathBuf,
+    sequel: Option<Sequel>,
+    summary: Option<Summary>,
 }
 
 impl Conductor {
     /// Decides everything that can be decided before anything starts, and makes the run folder.
     pub(crate) fn prepare(
-        arguments: &RunArguments,
+        setting: &Setting,
         drills: Vec<Drill>,
         talk: &Talk,
         interrupts: Interrupts,
     ) -> Result<Self, Failure> {
-        let (groups, not_run) = prepare(arguments, drills)?;
+        let (groups, not_run) = prepare(setting, drills)?;
         let services = services_program::find()?;
         let started = Timestamp::now();
         let set_up = |error: &dyn std::error::Error| Failure::new(NOT_SET_UP, error, None);
         let id = RunId::new(started, rand::random());
-        let folder =
-            RunFolder::create(id.clone(), arguments.out.as_deref()).map_err(|error| match error {
-                RunFolderError::NotEmpty { .. } => {
-                    Failure::new(INVALID, &error, Some("name a folder that is empty or not there yet"))
-                }
-                _ => set_up(&error),
-            })?;
+        let folder = RunFolder::create(id.clone(), setting.out.as_deref()).map_err(|error| match error {
+            RunFolderError::NotEmpty { .. } => {
+                Failure::new(INVALID, &error, Some("name a folder that is empty or not there yet"))
+            }
+            _ => set_up(&error),
+        })?;
         let redactor = Redactor::of_environment(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
@@ -75,7 +82,7 @@ impl Conductor {
         let record = RunRecord {
             schema: RUN_SCHEMA.to_owned(),
             run: id,
-            seed: arguments.seed.unwrap_or_else(rand::random),
+            seed: setting.seed.unwrap_or_else(rand::random),
             speed: groups.first().map_or(1, |group| group.speed),
             started,
             seconds: 0.0,
@@ -83,10 +90,27 @@ impl Conductor {
             stacks: Vec::new(),
             drills: Vec::new(),
             not_run,
+            growth: Vec::new(),
+            capacity: None,
             exit: ExitOutcome::Passed,
             exit_because: None,
         };
-        Ok(Self { groups, folder, record, events, redactor, interrupts, services })
+        Ok(Self {
+            groups,
+            folder,
+            record,
+            events,
+            redactor,
+            interrupts,
+            services,
+            sequel: None,
+            summary: None,
+        })
+    }
+
+    /// The same run, which asks `sequel` for more when the drills of a stack are over, and `summary` in the end.
+    pub(crate) fn followed_by(self, sequel: Sequel, summary: Summary) -> Self {
+        Self { sequel: Some(sequel), summary: Some(summary), ..self }
     }
 
     /// Runs every group, writes the record, and gives it with its folder.
@@ -116,6 +140,16 @@ impl Conductor {
         }
         for drill in &self.record.drills {
             self.record.exit = self.record.exit.max(outcome_of(drill));
+        }
+        if let Some(summary) = self.summary.take() {
+            summary(&mut self.record);
+        }
+        for growth in &self.record.growth {
+            self.record.exit = self.record.exit.max(match growth.verdict {
+                Some(Verdict::Violated) => ExitOutcome::Failed,
+                Some(Verdict::Inconclusive | Verdict::NotReached) => ExitOutcome::CannotTell,
+                Some(Verdict::Held) | None => ExitOutcome::Passed,
+            });
         }
         if let Some(problem) = self.events.broken() {
             self.exit(ExitOutcome::CannotTell, &format!("failed to {problem}"));
@@ -234,20 +268,31 @@ impl Conductor {
             group.compressed.left_out.iter().map(|rule| (rule.rule.clone(), rule.reason.clone())).collect();
         self.record.stacks.push(StackRecord { left_out: left_out.clone(), ..stack.record() });
         let mut undone = true;
-        for (index, drill) in group.drills.iter().enumerate() {
+        let mut drills: VecDeque<Drill> = group.drills.iter().cloned().collect();
+        for index in 0.. {
+            if drills.is_empty()
+                && !self.interrupts.asked()
+                && let Some(sequel) = &mut self.sequel
+            {
+                drills.extend(sequel(&self.record.drills));
+            }
+            if drills.is_empty() {
+                break;
+            }
             if self.interrupts.asked() {
-                self.not_run(&group.drills[index..], "the run was interrupted");
+                self.not_run(drills.make_contiguous(), "the run was interrupted");
                 break;
             }
             if let Some(lost) = stack.lost().first() {
                 let why = format!("{} of the stack ended ({})", lost.part, lost.how);
-                self.not_run(&group.drills[index..], &why);
+                self.not_run(drills.make_contiguous(), &why);
                 self.exit(ExitOutcome::StackNotUp, &why);
                 break;
             }
+            let Some(drill) = drills.pop_front() else { break };
             let run = DrillRun {
-                drill,
-                number: u32::try_from(index + 1).unwrap_or(u32::MAX),
+                drill: &drill,
+                number: u32::try_from(index + 1_usize).unwrap_or(u32::MAX),
                 stack_number: number,
                 seed: self.record.seed,
                 run: self.record.run.clone(),
@@ -271,7 +316,7 @@ impl Conductor {
                 Err(problem) => {
                     // A full disk, for one: nothing can be judged without its evidence.
                     self.events.warn(problem.clone());
-                    self.not_run(&group.drills[index..=index], &problem);
+                    self.not_run(std::slice::from_ref(&drill), &problem);
                     self.exit(ExitOutcome::CannotTell, &problem);
                 }
             }

@@ -7,11 +7,25 @@ use firedrill_record::NotRun;
 use firedrill_rulebook::{CompressError, Compressed, ConfigFolder, FiredrillConfig, compress};
 use firedrill_stack::default_configuration;
 
-use crate::cli::{RunArguments, StackKind};
 use crate::failure::{Failure, INVALID};
 
 /// The speed when neither the command line nor the drill says one.
 const DEFAULT_SPEED: u32 = 60;
+
+/// What a run is asked for besides its drills.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// Where its stacks run.
+    pub(crate) backend: Backend,
+    /// By how much time is compressed; the drill or the default says otherwise.
+    pub(crate) speed: Option<u32>,
+    /// Seed of all randomness; drawn when absent.
+    pub(crate) seed: Option<u64>,
+    /// Monitoring configuration laid out as stack/config; the built-in one without it.
+    pub(crate) config: Option<PathBuf>,
+    /// The run folder itself; one under `.firedrill/runs` without it.
+    pub(crate) out: Option<PathBuf>,
+}
 
 /// Drills that run on one stack, one after the other.
 #[derive(Debug)]
@@ -29,18 +43,14 @@ pub(crate) struct Group {
 }
 
 /// Groups `drills` by configuration and speed; drills that cannot run on this backend are listed instead.
-pub(crate) fn prepare(
-    arguments: &RunArguments,
-    drills: Vec<Drill>,
-) -> Result<(Vec<Group>, Vec<NotRun>), Failure> {
-    let base = match &arguments.config {
+pub(crate) fn prepare(setting: &Setting, drills: Vec<Drill>) -> Result<(Vec<Group>, Vec<NotRun>), Failure> {
+    let base = match &setting.config {
         Some(folder) => {
             ConfigFolder::from_dir(folder).map_err(|error| Failure::told(INVALID, &error, None))?
         }
         None => default_configuration(),
     };
-    let StackKind::Process = arguments.stack;
-    let backend = Backend::Process;
+    let backend = setting.backend;
     let mut groups: Vec<(Option<PathBuf>, Group)> = Vec::new();
     let mut not_run = Vec::new();
     for drill in drills {
@@ -49,21 +59,21 @@ pub(crate) fn prepare(
             not_run.push(NotRun { drill: drill.name, why });
             continue;
         }
-        let speed = arguments.speed.or(drill.speed).unwrap_or(DEFAULT_SPEED);
+        let speed = setting.speed.or(drill.speed).unwrap_or(DEFAULT_SPEED);
         let known =
             groups.iter_mut().find(|(overlay, group)| *overlay == drill.config && group.speed == speed);
         match known {
             Some((_, group)) => group.drills.push(drill),
-            None => groups.push((drill.config.clone(), group(arguments, &base, speed, drill)?)),
+            None => groups.push((drill.config.clone(), group(setting, &base, speed, drill)?)),
         }
     }
     Ok((groups.into_iter().map(|(_, group)| group).collect(), not_run))
 }
 
-fn group(arguments: &RunArguments, base: &ConfigFolder, speed: u32, drill: Drill) -> Result<Group, Failure> {
+fn group(setting: &Setting, base: &ConfigFolder, speed: u32, drill: Drill) -> Result<Group, Failure> {
     let invalid = |error: &dyn std::error::Error| Failure::told(INVALID, error, None);
     let base_name =
-        arguments.config.as_ref().map_or_else(|| "default".to_owned(), |folder| folder.display().to_string());
+        setting.config.as_ref().map_or_else(|| "default".to_owned(), |folder| folder.display().to_string());
     let (folder, configuration_name) = match &drill.config {
         Some(overlay) => {
             let upper = ConfigFolder::from_dir(overlay).map_err(|error| invalid(&error))?;

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod secret;
 mod verdict;
+mod workflows;
 
 pub use event::{EventLog, EventLogError, RunEvent, RunEventKind};
 pub use evidence::{EvidenceError, EvidenceFolder, EvidenceRef};
@@ -30,3 +31,4 @@ pub use run::{
 pub use schema::run_schema;
 pub use secret::{Redactor, Secret};
 pub use verdict::Verdict;
+pub use workflows::{CapacityRecord, CapacityStep, GrowthRecord};

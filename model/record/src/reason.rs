@@ -66,6 +66,7 @@ reasons! {
     HistogramInconsistent = "histogram-inconsistent", Violated, "A histogram disagrees with its counter, with itself or with the client's own latencies.";
     TargetAbsent = "target-absent", Violated, "Prometheus does not scrape a service that received load.";
     MessagesMiscounted = "messages-miscounted", Violated, "Chat messages counted by the service differ from those sent or received.";
+    ResourcesGrew = "resources-grew", Violated, "A part's memory, file descriptors or series grew over the windows of a soak beyond what is allowed.";
     LoadMissed = "load-missed", Violated, "A load threshold was missed although the harness itself could have made the load.";
 
     NotCompressible = "not-compressible", Inconclusive, "The rule cannot be compressed in time and was left out at this speed.";

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DrillName, EvidenceRef, ExitOutcome, Reason, RunId, Verdict};
+use crate::{CapacityRecord, DrillName, EvidenceRef, ExitOutcome, GrowthRecord, Reason, RunId, Verdict};
 
 /// Name and version of the record's schema.
 pub const RUN_SCHEMA: &str = "firedrill.run/1";
@@ -35,6 +35,12 @@ pub struct RunRecord {
     pub drills: Vec<DrillRecord>,
     /// Drills that were asked for and did not run.
     pub not_run: Vec<NotRun>,
+    /// What grew over the windows of a soak.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<GrowthRecord>,
+    /// What a capacity run found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacityRecord>,
     /// How the run ended.
     pub exit: ExitOutcome,
     /// Why it ended so, when no drill says it.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use firedrill_record::{
-    DrillRecord, EvidenceRef, ExitOutcome, ExpectationRecord, FaultRecord, LoadRecord, MustBe, NotRun,
-    RUN_SCHEMA, Reason, RunRecord, Segment, StackRecord, TimelinePoint, Verdict,
+    CapacityRecord, CapacityStep, DrillRecord, EvidenceRef, ExitOutcome, ExpectationRecord, FaultRecord,
+    GrowthRecord, LoadRecord, MustBe, NotRun, RUN_SCHEMA, Reason, RunRecord, ScrapedTarget, Segment,
+    StackRecord, TimelinePoint, Verdict,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,9 +44,79 @@ fn run(drills: Vec<DrillRecord>, exit: ExitOutcome) -> RunRecord {
         }],
         drills,
         not_run: Vec::new(),
+        growth: Vec::new(),
+        capacity: None,
         exit,
         exit_because: None,
     }
+}
+
+/// A soak of three windows in which the user service's memory grows.
+pub(crate) fn soak() -> RunRecord {
+    let window = |number: u32| {
+        let held = ExpectationRecord::held("truth", "counters exact", "61,204 requests over 25 routes");
+        DrillRecord { faults: Vec::new(), ..drill(&format!("steady-load-{number:04}"), vec![held]) }
+    };
+    let mut record = run((1..=3).map(window).collect(), ExitOutcome::Failed);
+    let grown = |part: &str, last: u64, verdict: Option<Verdict>| GrowthRecord {
+        part: part.into(),
+        quantity: "resident bytes".into(),
+        base: 40 << 20,
+        last,
+        most: last,
+        per_hour: (last - (40 << 20)) as f64 * 6.0,
+        allowed: verdict.map(|_| 24 << 20),
+        verdict,
+        reason: verdict.filter(|one| *one != Verdict::Held).map(|_| Reason::ResourcesGrew),
+        sentence: "went from 41943040 to 104857600".into(),
+    };
+    record.growth = vec![
+        grown("auth", 41 << 20, Some(Verdict::Held)),
+        grown("prometheus", 90 << 20, None),
+        grown("user", 100 << 20, Some(Verdict::Violated)),
+    ];
+    record
+}
+
+/// A capacity run that carried 150 a second.
+pub(crate) fn capacity() -> RunRecord {
+    let held = || ExpectationRecord::held("truth", "counters exact", "equal");
+    let names = ["reads-at-100", "reads-at-150", "reads-at-225"];
+    let mut record = run(
+        names.map(|name| DrillRecord { faults: Vec::new(), ..drill(name, vec![held()]) }).into(),
+        ExitOutcome::Passed,
+    );
+    let target = |job: &str, service: &str, series| ScrapedTarget {
+        job: job.into(),
+        service: service.into(),
+        instance: format!("{job}:1"),
+        series,
+        interval_seconds: 15.0,
+    };
+    let step = |rate, p99_ms: f64| CapacityStep {
+        rate,
+        achieved: 1.0,
+        failed: 0.0,
+        p50_ms: Some(1.2),
+        p99_ms: Some(p99_ms),
+        service_cpu: 0.25,
+        harness_cpu: 0.1,
+        truth: Verdict::Held,
+        within: p99_ms <= 250.0,
+    };
+    let today = vec![target("services", "user", 332), target("node", "", 712)];
+    record.capacity = Some(CapacityRecord {
+        samples_per_day: today.iter().map(ScrapedTarget::samples_per_day).sum(),
+        today,
+        target_samples_per_day: 1e6,
+        target_services: 10,
+        service: "user".into(),
+        limit_p99_ms: 250.0,
+        steps: vec![step(100.0, 4.1), step(150.0, 9.0), step(225.0, 311.0)],
+        carried: Some(150.0),
+        ended_because: "at 225/s the 99th percentile is 311 ms, the limit 250 ms".into(),
+    });
+    record
 }
 
 fn drill(name: &str, expectations: Vec<ExpectationRecord>) -> DrillRecord {

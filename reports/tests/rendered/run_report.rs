@@ -34,6 +34,8 @@ looks_right! {
     drills_about_the_judge: records::must_be();
     an_interrupted_run: records::interrupted();
     a_stack_that_did_not_come_up: records::stack_not_up();
+    a_soak_with_a_leak: records::soak();
+    a_capacity_run: records::capacity();
 }
 
 #[test]
