@@ -1,5 +1,4 @@
-//! Hashing passwords with argon2id, off the threads that serve and bounded in
-//! memory.
+//! Hashing passwords with argon2id, off the threads that serve, and only so many at once.
 //!
 //! The cost is low on purpose: logins here are a load to be measured, not an account to be guarded.
 

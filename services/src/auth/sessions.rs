@@ -60,9 +60,8 @@ impl Sessions {
 
     /// Begins the session of `refresh`, with it as the good one.
     pub(super) async fn open(&self, subject: Uuid, refresh: &RefreshToken) -> Result<(), StoreError> {
-        let arguments = [subject.to_string(), refresh.hash(), LIFETIME.as_secs().to_string()];
-        let _: bool =
-            self.store.script(OPEN, &[&key(refresh.session())], &arguments.each_ref().map(|a| &**a)).await?;
+        let (key, subject, hash) = (key(refresh.session()), subject.to_string(), refresh.hash());
+        let _: bool = self.store.script(OPEN, &[&key], &[&subject, &hash, &lifetime()]).await?;
         Ok(())
     }
 
@@ -72,12 +71,10 @@ impl Sessions {
         shown: &RefreshToken,
         next: &RefreshToken,
     ) -> Result<Rotation, StoreError> {
-        let exchanged = format!("auth:exchanged:{}", shown.hash());
-        let arguments = [shown.hash(), next.hash(), LIFETIME.as_secs().to_string()];
-        let (outcome, subject): (String, String) = self
-            .store
-            .script(ROTATE, &[&key(shown.session()), &exchanged], &arguments.each_ref().map(|a| &**a))
-            .await?;
+        let (key, hash, next) = (key(shown.session()), shown.hash(), next.hash());
+        let exchanged = format!("auth:exchanged:{hash}");
+        let (outcome, subject): (String, String) =
+            self.store.script(ROTATE, &[&key, &exchanged], &[&hash, &next, &lifetime()]).await?;
         Ok(match outcome.as_str() {
             "rotated" => Rotation::Rotated { subject },
             "reused" => Rotation::Reused,
@@ -98,4 +95,9 @@ impl Sessions {
 
 fn key(session: Uuid) -> String {
     format!("auth:session:{session}")
+}
+
+/// [`LIFETIME`] in seconds, for the scripts.
+fn lifetime() -> String {
+    LIFETIME.as_secs().to_string()
 }

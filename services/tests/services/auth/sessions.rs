@@ -99,10 +99,9 @@ async fn logout_ends_a_session_with_all_its_tokens_at_once() {
 
     assert_eq!(logout(&auth, Some(&next_token)).await, 204);
     assert_eq!((verified(&auth, &token).await, verified(&auth, &next_token).await), (401, 401));
-    assert_eq!(
-        (refresh(&auth, &second).await.status, refresh(&auth, &first).await.status),
-        (401.try_into().expect("a status"), 401.try_into().expect("a status"))
-    );
+    for token in [&first, &second] {
+        assert_eq!(refresh(&auth, token).await.status, 401);
+    }
     for token in [None, Some("forged"), Some(token.as_str()), Some(next_token.as_str())] {
         assert_eq!(logout(&auth, token).await, 401);
     }
