@@ -1,8 +1,13 @@
-//! The auth service: registration, login, and checking tokens.
+//! The auth service: registration, login, sessions with their tokens, and checking tokens.
 
-mod attempts;
+mod accounts;
+mod failed_logins;
+mod metrics;
 mod passwords;
+mod refresh_token;
+mod refusal;
 mod service;
+mod sessions;
 mod tokens;
 
 pub use service::serve;

@@ -1,24 +1,29 @@
-//! The routes of the auth service, over accounts and sessions in Redis.
+//! The routes of the auth service.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::attempts::Attempts;
+use super::accounts::{Account, Accounts};
+use super::failed_logins::FailedLogins;
+use super::metrics::AuthMetrics;
 use super::passwords::Passwords;
-use super::tokens::{self, Tokens};
+use super::refresh_token::RefreshToken;
+use super::refusal::Refusal;
+use super::sessions::{self, Rotation, Sessions};
+use super::tokens::{self, Claims, Tokens};
 use crate::assembly::Routes;
 use crate::config::AuthConfig;
 use crate::error::ApiError;
 use crate::extract::{BearerToken, Body};
 use crate::server::{self, ServeError, Stop};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 const NAME: &str = "auth";
 
@@ -29,22 +34,25 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let store = Store::new(&config.redis_url).map_err(ServeError::Redis)?;
-    let attempts = Attempts::new();
-    let family = attempts.family.clone();
+    let metrics = AuthMetrics::new();
     let auth = Auth {
-        store: store.clone(),
+        accounts: Accounts::new(store.clone()),
+        failed_logins: FailedLogins::new(store.clone()),
+        sessions: Sessions::new(store.clone()),
         passwords: Passwords::new().ok_or(ServeError::PasswordHashing)?,
         tokens: Arc::new(Tokens::new(&config.token_signing_key)),
-        attempts,
+        metrics: metrics.clone(),
     };
     let service = Routes::of(NAME)
         .route(Method::POST, "/register", &[201, 400, 409, 413, 415, 422, 503], register)
-        .route(Method::POST, "/login", &[200, 400, 401, 413, 415, 422, 503], login)
+        .route(Method::POST, "/login", &[200, 400, 401, 413, 415, 422, 429, 503], login)
+        .route(Method::POST, "/refresh", &[200, 400, 401, 413, 415, 422, 503], refresh)
+        .route(Method::POST, "/logout", &[204, 401, 503], logout)
         .route(Method::GET, "/verify", &[200, 401, 503], verify)
         .assemble(
             auth,
             &config.faults,
-            |registry| registry.register("auth_attempts", "Logins by their result", family),
+            |registry| metrics.register(registry),
             move || {
                 let store = store.clone();
                 async move { store.health().await }
@@ -57,10 +65,12 @@ pub async fn serve(
 
 #[derive(Clone)]
 struct Auth {
-    store: Store,
+    accounts: Accounts,
+    failed_logins: FailedLogins,
+    sessions: Sessions,
     passwords: Passwords,
     tokens: Arc<Tokens>,
-    attempts: Attempts,
+    metrics: AuthMetrics,
 }
 
 #[derive(Deserialize)]
@@ -69,90 +79,128 @@ struct Credentials {
     password: String,
 }
 
-/// An account as it is stored.
-#[derive(Serialize, Deserialize)]
-struct Account {
-    id: Uuid,
-    password_hash: String,
-}
-
-fn account_key(username: &str) -> String {
-    format!("auth:account:{username}")
+#[derive(Deserialize)]
+struct Refresh {
+    refresh_token: String,
 }
 
 async fn register(
     State(auth): State<Auth>,
     Body(Credentials { username, password }): Body<Credentials>,
-) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
+) -> Result<(StatusCode, Json<serde_json::Value>), Refusal> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "._-@".contains(character);
     if !(1..=64).contains(&username.len()) || !username.chars().all(allowed) {
-        return Err(ApiError::invalid("username must be 1 to 64 letters, digits or any of . _ - @"));
+        return Err(ApiError::invalid("username must be 1 to 64 letters, digits or any of . _ - @").into());
     }
     if !(8..=128).contains(&password.len()) {
-        return Err(ApiError::invalid("password must be 8 to 128 bytes"));
+        return Err(ApiError::invalid("password must be 8 to 128 bytes").into());
     }
-    let id = Uuid::new_v4();
-    let password_hash = auth.passwords.hash(password).await.map_err(|error| ApiError::internal(&error))?;
-    let account = json!(Account { id, password_hash }).to_string();
-    let created: Option<String> =
-        auth.store.query(redis::cmd("SET").arg(account_key(&username)).arg(account).arg("NX")).await?;
-    match created {
-        Some(_) => Ok((StatusCode::CREATED, Json(json!({ "id": id, "username": username })))),
-        None => Err(ApiError::conflict("the username is taken")),
+    let account = Account { id: Uuid::new_v4(), password_hash: auth.passwords.hash(password).await? };
+    if auth.accounts.create(&username, &account).await? {
+        Ok((StatusCode::CREATED, Json(json!({ "id": account.id, "username": username }))))
+    } else {
+        Err(ApiError::conflict("the username is taken").into())
     }
 }
 
 async fn login(
     State(auth): State<Auth>,
     Body(Credentials { username, password }): Body<Credentials>,
-) -> Result<Json<serde_json::Value>, ApiError> {
-    let stored: Option<String> = auth.store.query(redis::cmd("GET").arg(account_key(&username))).await?;
-    let account: Option<Account> = stored
-        .map(|stored| serde_json::from_str(&stored))
-        .transpose()
-        .map_err(|error| ApiError::internal(&error))?;
-    let (id, hash) = account.map(|account| (account.id, account.password_hash)).unzip();
-    let right = auth.passwords.verify(password, hash).await.map_err(|error| ApiError::internal(&error))?;
-    let Some(subject) = id.filter(|_| right) else {
-        auth.attempts.failure.inc();
-        return Err(ApiError::unauthorized("wrong username or password"));
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let limited = |left| {
+        auth.metrics.attempts.rate_limited.inc();
+        Refusal::rate_limited(left)
     };
-    let issued = auth.tokens.issue(subject).map_err(|error| ApiError::internal(&error))?;
-    let seconds = tokens::LIFETIME.as_secs();
-    let _: String = auth
-        .store
-        .query(
-            redis::cmd("SET")
-                .arg(session_key(issued.session))
-                .arg(subject.to_string())
-                .arg("EX")
-                .arg(seconds),
-        )
-        .await?;
-    auth.attempts.success.inc();
-    Ok(Json(json!({ "token": issued.token, "expires_in": seconds })))
+    if let Some(left) = auth.failed_logins.limited(&username).await? {
+        return Err(limited(left));
+    }
+    let (id, hash) =
+        auth.accounts.find(&username).await?.map(|account| (account.id, account.password_hash)).unzip();
+    let right = auth.passwords.verify(password, hash).await?;
+    let Some(subject) = id.filter(|_| right) else {
+        if let Some(left) = auth.failed_logins.record(&username).await? {
+            return Err(limited(left));
+        }
+        auth.metrics.attempts.failure.inc();
+        return Err(ApiError::unauthorized("wrong username or password").into());
+    };
+    // Asked again, so that many guesses at once learn no more than one after the other.
+    if let Some(left) = auth.failed_logins.limited(&username).await? {
+        return Err(limited(left));
+    }
+    let refresh = RefreshToken::random(Uuid::new_v4());
+    let tokens = auth.pair(subject, &refresh)?;
+    auth.sessions.open(subject, &refresh).await?;
+    auth.metrics.attempts.success.inc();
+    Ok(tokens)
+}
+
+async fn refresh(
+    State(auth): State<Auth>,
+    Body(Refresh { refresh_token }): Body<Refresh>,
+) -> Result<Json<serde_json::Value>, Refusal> {
+    let refused = || ApiError::unauthorized("the refresh token is not valid");
+    let Some(shown) = RefreshToken::parse(refresh_token) else {
+        auth.metrics.refreshes.failure.inc();
+        return Err(refused().into());
+    };
+    let next = RefreshToken::random(shown.session());
+    match auth.sessions.rotate(&shown, &next).await? {
+        Rotation::Rotated { subject } => {
+            let subject = Uuid::parse_str(&subject).map_err(|error| ApiError::internal(&error))?;
+            let tokens = auth.pair(subject, &next)?;
+            auth.metrics.refreshes.success.inc();
+            Ok(tokens)
+        }
+        Rotation::Reused => {
+            tracing::warn!(session = %shown.session(), "a refresh token was used twice; its session is ended");
+            auth.metrics.refreshes.reused.inc();
+            Err(refused().into())
+        }
+        Rotation::Unknown => {
+            auth.metrics.refreshes.failure.inc();
+            Err(refused().into())
+        }
+    }
+}
+
+async fn logout(State(auth): State<Auth>, bearer: Option<BearerToken>) -> Result<StatusCode, ApiError> {
+    let claims = auth.claims(bearer)?;
+    if auth.sessions.end(claims.session).await? { Ok(StatusCode::NO_CONTENT) } else { Err(no_valid_token()) }
 }
 
 async fn verify(
     State(auth): State<Auth>,
     bearer: Option<BearerToken>,
 ) -> Result<Json<serde_json::Value>, ApiError> {
-    let refused = || ApiError::unauthorized("the token is missing or not valid");
-    let claims = bearer.and_then(|BearerToken(token)| auth.tokens.check(&token)).ok_or_else(refused)?;
-    let subject = auth.session_subject(claims.session).await?;
+    let claims = auth.claims(bearer)?;
+    let subject = auth.sessions.subject(claims.session).await?;
     if subject.as_deref() == Some(claims.subject.to_string().as_str()) {
         Ok(Json(json!({ "subject": claims.subject })))
     } else {
-        Err(refused())
+        Err(no_valid_token())
     }
 }
 
-fn session_key(session: Uuid) -> String {
-    format!("auth:session:{session}")
+fn no_valid_token() -> ApiError {
+    ApiError::unauthorized("the token is missing or not valid")
 }
 
 impl Auth {
-    async fn session_subject(&self, session: Uuid) -> Result<Option<String>, StoreError> {
-        self.store.query(redis::cmd("GET").arg(session_key(session))).await
+    /// What a token of ours says. Whether its session lasts is another question.
+    fn claims(&self, bearer: Option<BearerToken>) -> Result<Claims, ApiError> {
+        bearer.and_then(|BearerToken(token)| self.tokens.check(&token)).ok_or_else(no_valid_token)
+    }
+
+    /// The answer that hands out a fresh token beside `refresh`, both of one session.
+    fn pair(&self, subject: Uuid, refresh: &RefreshToken) -> Result<Json<serde_json::Value>, ApiError> {
+        let token =
+            self.tokens.issue(subject, refresh.session()).map_err(|error| ApiError::internal(&error))?;
+        Ok(Json(json!({
+            "token": token,
+            "expires_in": tokens::LIFETIME.as_secs(),
+            "refresh_token": refresh.expose(),
+            "refresh_expires_in": sessions::LIFETIME.as_secs(),
+        })))
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::secret::Secret;
 
-/// How long a token and its session are valid.
+/// How long a token is valid, if its session lasts.
 pub(super) const LIFETIME: Duration = Duration::from_hours(1);
 
 /// Signs and checks.
@@ -29,12 +29,6 @@ pub(super) struct Claims {
     exp: i64,
 }
 
-/// A fresh token and the session it belongs to.
-pub(super) struct Issued {
-    pub(super) token: String,
-    pub(super) session: Uuid,
-}
-
 impl Tokens {
     pub(super) fn new(key: &Secret) -> Self {
         let key = key.expose().as_bytes();
@@ -45,11 +39,9 @@ impl Tokens {
         }
     }
 
-    pub(super) fn issue(&self, subject: Uuid) -> errors::Result<Issued> {
-        let session = Uuid::new_v4();
+    pub(super) fn issue(&self, subject: Uuid, session: Uuid) -> errors::Result<String> {
         let exp = jiff::Timestamp::now().as_second() + i64::try_from(LIFETIME.as_secs()).unwrap_or(i64::MAX);
-        let token = encode(&Header::new(Algorithm::HS256), &Claims { subject, session, exp }, &self.signing)?;
-        Ok(Issued { token, session })
+        encode(&Header::new(Algorithm::HS256), &Claims { subject, session, exp }, &self.signing)
     }
 
     /// None when the signature is not ours, the token has expired, or it is no token.
@@ -65,12 +57,12 @@ mod tests {
     #[test]
     fn a_token_is_valid_under_its_own_key_only() {
         let tokens = Tokens::new(&Secret::new("the key of this service"));
-        let subject = Uuid::new_v4();
-        let issued = tokens.issue(subject).expect("signs");
-        let claims = tokens.check(&issued.token).expect("valid");
-        assert_eq!((claims.subject, claims.session), (subject, issued.session));
+        let (subject, session) = (Uuid::new_v4(), Uuid::new_v4());
+        let token = tokens.issue(subject, session).expect("signs");
+        let claims = tokens.check(&token).expect("valid");
+        assert_eq!((claims.subject, claims.session), (subject, session));
         let others = Tokens::new(&Secret::new("the key of another service"));
-        assert_eq!(others.check(&issued.token), None);
+        assert_eq!(others.check(&token), None);
         assert_eq!(tokens.check("not.a.token"), None);
     }
 

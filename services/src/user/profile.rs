@@ -20,6 +20,9 @@ impl Profile {
         if !fits(&self.name, 200) {
             return Err(ApiError::invalid("name must be 1 to 200 bytes and not blank"));
         }
+        if self.name.contains(char::is_control) {
+            return Err(ApiError::invalid("name must have no control characters"));
+        }
         if !self.username.as_deref().is_none_or(|username| fits(username, 64)) {
             return Err(ApiError::invalid("username must be 1 to 64 bytes and not blank"));
         }
