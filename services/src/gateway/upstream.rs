@@ -17,7 +17,7 @@ use crate::config::UpstreamConfig;
 
 /// Below what an upstream keeps an idle connection for: it should be the gateway that closes first, since a
 /// request sent into a closing connection is lost.
-const IDLE_CONNECTIONS_KEPT: Duration = Duration::from_secs(5);
+const IDLE_CONNECTIONS_KEPT: Duration = Duration::from_secs(30);
 /// Of an answer. One with more of them, or with a head over the size, is no answer.
 const MOST_HEADERS: usize = 100;
 const LARGEST_HEAD_BYTES: usize = 32 * 1024;
