@@ -66,7 +66,7 @@ pub struct GatewayConfig {
 pub struct UpstreamConfig {
     /// `http://host:port`, without a path.
     pub url: Url,
-    /// From connecting to the last byte of the answer.
+    /// From a request to the head of its answer, and between two pieces of its body.
     pub timeout: Duration,
 }
 

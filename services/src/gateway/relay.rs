@@ -1,35 +1,26 @@
 //! Relaying one request to one upstream, after the token was checked where that is needed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, FromRequest, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-use super::upstream::{Upstream, UpstreamError};
+use super::answer::AnswerBody;
+use super::headers;
+use super::refusal::{Refusal, VerificationError};
+use super::tunnel;
+use super::upstream::Upstream;
 use crate::error::ApiError;
+use crate::server::Stopping;
 
 const VERIFY: &str = "/verify";
-
-/// Meant for one connection only, never to be passed on.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("proxy-authenticate"),
-    HeaderName::from_static("proxy-authorization"),
-    HeaderName::from_static("te"),
-    HeaderName::from_static("trailer"),
-    HeaderName::from_static("transfer-encoding"),
-    HeaderName::from_static("upgrade"),
-];
-/// What the gateway has already answered for itself.
-const EXPECT: HeaderName = HeaderName::from_static("expect");
 
 /// Who may use a route.
 #[derive(Clone)]
@@ -47,17 +38,23 @@ pub(super) struct Relay {
     /// What the gateway's paths have before the upstream's.
     prefix: &'static str,
     access: Access,
+    /// Where WebSockets may be opened: what ends them.
+    tunnels: Option<Stopping>,
 }
 
 impl Relay {
     pub(super) fn new(upstream: &Arc<Upstream>, prefix: &'static str, access: Access) -> Self {
-        Self { upstream: Arc::clone(upstream), prefix, access }
+        Self { upstream: Arc::clone(upstream), prefix, access, tunnels: None }
+    }
+
+    /// Lets WebSockets through as well, each until the gateway stops at the latest.
+    pub(super) fn with_tunnels(self, stopping: Stopping) -> Self {
+        Self { tunnels: Some(stopping), ..self }
     }
 
     pub(super) fn handler(
         &self,
-    ) -> impl Fn(Request) -> BoxFuture<'static, Result<Response, ApiError>> + Clone + Send + Sync + 'static
-    {
+    ) -> impl Fn(Request) -> BoxFuture<'static, Response> + Clone + Send + Sync + 'static {
         let relay = self.clone();
         move |request| {
             let relay = relay.clone();
@@ -65,41 +62,80 @@ impl Relay {
         }
     }
 
-    async fn handle(&self, request: Request) -> Result<Response, ApiError> {
-        let (parts, body) = request.into_parts();
-        let target = target(&parts.uri, self.prefix)?;
-        let mut headers = end_to_end(&parts.headers);
-        // All of the body is here before anybody is called: a client that is slow or sends too much costs
-        // nobody else anything.
-        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await?;
-        if let Access::Verified(auth) = &self.access {
-            verify(auth, &parts.headers).await?;
-            headers.remove(AUTHORIZATION);
+    async fn handle(&self, request: Request) -> Response {
+        let id = headers::request_id(request.headers());
+        let mut response = self.relay(request, &id).await.unwrap_or_else(Refusal::into_response);
+        // The upstream's own mention of it is the same; whatever it says, there is one.
+        response.headers_mut().insert(headers::REQUEST_ID, id);
+        response
+    }
+
+    async fn relay(&self, mut request: Request, id: &HeaderValue) -> Result<Response, Refusal> {
+        let method = request.method().clone();
+        let target = target(request.uri(), self.prefix)?;
+        let client =
+            request.extensions().get().map(|ConnectInfo(address): &ConnectInfo<SocketAddr>| *address);
+        let verification = headers::of_verification(request.headers(), id);
+        let mut forwarded = headers::forwarded(request.headers(), client);
+        forwarded.insert(headers::REQUEST_ID, id.clone());
+        let tunnel = self.tunnels.as_ref().filter(|_| headers::speak_websocket(request.headers()));
+        let tunnel = tunnel.map(|stopping| (hyper::upgrade::on(&mut request), stopping.clone()));
+        if tunnel.is_some() {
+            headers::insert_websocket(&mut forwarded);
         }
-        let answer = self.upstream.call(parts.method, target, headers, body).await?;
-        let (head, body) = answer.into_parts();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = end_to_end(&head.headers);
+
+        let body = whole_body(request).await?;
+        if let Access::Verified(auth) = &self.access {
+            verify(auth, verification).await?;
+            forwarded.remove(AUTHORIZATION);
+        }
+        let mut answer = self.upstream.call(method, target, forwarded, body).await?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(relayed(answer));
+        }
+        let Some((client, stopping)) = tunnel.filter(|_| headers::speak_websocket(answer.headers())) else {
+            // Nobody asked it for that.
+            return Err(self.upstream.broken().into());
+        };
+        let upstream = hyper::upgrade::on(&mut answer);
+        tokio::spawn(tunnel::keep(client, upstream, stopping));
+        let mut response = relayed(answer);
+        headers::insert_websocket(response.headers_mut());
         Ok(response)
     }
 }
 
-impl From<UpstreamError> for ApiError {
-    fn from(error: UpstreamError) -> Self {
-        Self::new(error.status(), error.to_string())
+/// The body of a request, all of it before anybody is called: a client that is slow or sends too much
+/// costs nobody else anything, and no upstream sees a part. It is small: the routes' limit is 64 KiB.
+///
+/// What comes with a method that gives a body no meaning is neither read nor passed on.
+async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
+    if [Method::GET, Method::HEAD, Method::DELETE].contains(request.method()) {
+        return Ok(Bytes::new());
+    }
+    Ok(Bytes::from_request(request, &()).await?)
+}
+
+async fn verify(auth: &Upstream, headers: HeaderMap) -> Result<(), VerificationError> {
+    let target = PathAndQuery::from_static(VERIFY);
+    let answer = auth.ask(Method::GET, target, headers).await.map_err(VerificationError::NoAnswer)?;
+    match answer.status() {
+        StatusCode::OK => Ok(()),
+        StatusCode::UNAUTHORIZED => Err(VerificationError::Refused),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            Err(VerificationError::Unavailable { retry_after: answer.headers().get(RETRY_AFTER).cloned() })
+        }
+        status => Err(VerificationError::Unexpected { status }),
     }
 }
 
-async fn verify(auth: &Upstream, headers: &HeaderMap) -> Result<(), ApiError> {
-    let only_the_token: HeaderMap =
-        headers.get(AUTHORIZATION).map(|value| (AUTHORIZATION, value.clone())).into_iter().collect();
-    let target = PathAndQuery::from_static(VERIFY);
-    match auth.call(Method::GET, target, only_the_token, Bytes::new()).await?.status() {
-        StatusCode::OK => Ok(()),
-        StatusCode::UNAUTHORIZED => Err(ApiError::unauthorized("the token is missing or not valid")),
-        _ => Err(ApiError::new(StatusCode::BAD_GATEWAY, "the auth service could not check the token")),
-    }
+/// The upstream's answer as the client gets it, its body as it comes.
+fn relayed(answer: http::Response<AnswerBody>) -> Response {
+    let (head, body) = answer.into_parts();
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers::end_to_end(&head.headers);
+    response
 }
 
 /// The same path and query as the upstream knows them.
@@ -108,27 +144,6 @@ fn target(uri: &Uri, prefix: &str) -> Result<PathAndQuery, ApiError> {
         .and_then(|whole| whole.as_str().strip_prefix(prefix))
         .and_then(|rest| PathAndQuery::try_from(rest).ok())
         .ok_or_else(|| ApiError::not_found("no such route"))
-}
-
-/// The headers to pass on: neither of one connection, nor about a length or host that may change.
-fn end_to_end(headers: &HeaderMap) -> HeaderMap {
-    let listed: Vec<String> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let passes = |name: &HeaderName| {
-        !HOP_BY_HOP.contains(name)
-            && ![HOST, CONTENT_LENGTH, EXPECT].contains(name)
-            && !listed.iter().any(|listed| listed == name.as_str())
-    };
-    headers
-        .iter()
-        .filter(|(name, _)| passes(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -144,25 +159,5 @@ mod tests {
         );
         assert_eq!(target("/api/chat/rooms", "/api/chat").ok(), Some("/rooms".into()));
         assert!(target("/other", "/api").is_err());
-    }
-
-    #[test]
-    fn headers_of_one_connection_are_dropped() {
-        let headers: HeaderMap = [
-            ("connection", "close, X-Own"),
-            ("x-own", "1"),
-            ("transfer-encoding", "chunked"),
-            ("content-length", "3"),
-            ("host", "gateway"),
-            ("content-type", "application/json"),
-            ("x-request-id", "7"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("valid")))
-        .collect();
-        let kept = end_to_end(&headers);
-        let mut names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["content-type", "x-request-id"]);
     }
 }

@@ -117,7 +117,7 @@ async fn an_unreachable_upstream_is_502_and_a_silent_one_504() {
     }
 
     let without_auth = Running::gateway([closed; 4], TIMEOUT).await;
-    assert_eq!(call(Method::GET, &without_auth.url("/api/users"), Some(token), None).await.status, 502);
+    assert_eq!(call(Method::GET, &without_auth.url("/api/users"), Some(token), None).await.status, 503);
     let slow_auth = Running::gateway([silent.0; 4], Duration::from_millis(100)).await;
     assert_eq!(call(Method::GET, &slow_auth.url("/api/users"), Some(token), None).await.status, 504);
 }
@@ -146,6 +146,9 @@ async fn a_client_that_leaves_is_counted_as_499() {
     until("nothing but the scrape is", async || metric(&metrics, "active_connections").await < 1.5).await;
     let left = r#"http_requests_total{method="GET",route="/api/users",status="499"}"#;
     assert!((metric(&metrics, left).await - 1.0).abs() < 0.5);
+    // The verification in progress was given up with it.
+    let given_up = r#"upstream_requests_total{upstream="auth",outcome="broken"}"#;
+    assert!((metric(&metrics, given_up).await - 1.0).abs() < 0.5);
 }
 
 #[tokio::test]
