@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 use firedrill_rulebook::{ConfigFolder, PrometheusConfig};
 use serde_yaml::Value;
 
-const OVERLAYS: [(&str, &str); 6] = [
+const OVERLAYS: [(&str, &str); 11] = [
+    ("answers-dropped", "prometheus.yml"),
     ("fault-switch-inert", "firedrill.yaml"),
+    ("inhibition-removed", "alertmanager.yml"),
+    ("noisy-rule", "rules/monitoring.yml"),
     ("receiver-down", "alertmanager.yml"),
     ("route-muted", "alertmanager.yml"),
     ("rule-deleted", "rules/services.yml"),
+    ("rule-that-fails", "rules/monitoring.yml"),
+    ("start-time-dropped", "prometheus.yml"),
     ("threshold-99", "rules/services.yml"),
     ("user-scrape-removed", "prometheus.yml"),
 ];
@@ -127,5 +132,39 @@ fn fault_switch_inert_adds_one_variable() {
     let (deployed, mut overlaid) = both("fault-switch-inert");
     let environment = overlaid["services"]["environment"].as_mapping_mut().unwrap();
     assert_eq!(environment.remove("FAULTS_INERT"), Some(Value::from("1")));
+    assert_eq!(overlaid, deployed);
+}
+
+#[test]
+fn answers_dropped_and_start_time_dropped_add_one_relabelling() {
+    for (overlay, regex) in [
+        ("answers-dropped", "http_requests_total;user;200"),
+        ("start-time-dropped", "process_start_time_seconds;user"),
+    ] {
+        let (deployed, mut overlaid) = both(overlay);
+        let job = overlaid["scrape_configs"][0].as_mapping_mut().unwrap();
+        let added = job.remove("metric_relabel_configs").unwrap();
+        assert_eq!(added.as_sequence().unwrap().len(), 1, "{overlay}");
+        assert_eq!(added[0]["regex"].as_str(), Some(regex));
+        assert_eq!(added[0]["action"].as_str(), Some("drop"));
+        assert_eq!(overlaid, deployed, "{overlay}");
+    }
+}
+
+#[test]
+fn noisy_rule_and_rule_that_fails_add_one_rule() {
+    for overlay in ["noisy-rule", "rule-that-fails"] {
+        let (deployed, mut overlaid) = both(overlay);
+        assert!(sequence(&mut overlaid, &["groups", "0", "rules"]).pop().is_some());
+        assert_eq!(overlaid, deployed, "{overlay}");
+    }
+}
+
+#[test]
+fn inhibition_removed_lacks_what_service_down_inhibits() {
+    let (deployed, mut overlaid) = both("inhibition-removed");
+    let rule = deployed["inhibit_rules"][0].clone();
+    assert_eq!(rule["source_matchers"][0].as_str(), Some("alertname=\"ServiceDown\""));
+    sequence(&mut overlaid, &["inhibit_rules"]).insert(0, rule);
     assert_eq!(overlaid, deployed);
 }
