@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use firedrill_reports::{ColourChoice, RenderOptions, TerminalOptions, render_options, terminal_options};
 
 use crate::commands;
@@ -14,17 +15,19 @@ const EXAMPLES: &str = "\
 Examples:
   firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
   firedrill run scenarios/catalog --speed 30 --seed 7 --json report.json
+  firedrill run scenarios/catalog --strict --junit junit.xml --markdown summary.md
   firedrill check scenarios/catalog
-  firedrill report latest
+  firedrill report latest --markdown -
   firedrill judge latest
   firedrill restore
+  firedrill completions bash
 
 Exit codes:
   0    every drill passed
   1    a drill failed
   2    a drill or the command line is invalid; nothing was started
   3    the stack could not be set up, or Prometheus or Alertmanager refuse the configuration
-  4    a drill was inconclusive, or the run ended before it could be judged
+  4    a drill was inconclusive, or the run ended before it could be judged; with --strict, a drill was not run
   5    a fault could not be undone
   130  interrupted
 Of several the heaviest counts: 130, 5, 3, 1, 4, 0.";
@@ -33,7 +36,20 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
   firedrill run scenarios/catalog --keep 20
+  firedrill run scenarios/catalog --strict --junit junit.xml --markdown summary.md
   firedrill run drill.yaml --config my-monitoring/ --out /tmp/run --json -";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  firedrill report latest
+  firedrill report latest --junit junit.xml --markdown summary.md
+  firedrill report .firedrill/runs/20261122t142300z-7f3a --json -";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  firedrill completions bash > ~/.local/share/bash-completion/completions/firedrill
+  firedrill completions zsh > ~/.zfunc/_firedrill
+  firedrill completions fish > ~/.config/fish/completions/firedrill.fish";
 
 /// Rehearses a Prometheus monitoring system with real load and real faults, and proves whether it told the truth.
 #[derive(Debug, Parser)]
@@ -66,14 +82,14 @@ enum Command {
         #[arg(default_value = "scenarios/catalog")]
         paths: Vec<PathBuf>,
     },
-    /// Show the report of a run again
+    /// Show the report of a run again, or write it in another format
+    #[command(after_help = REPORT_EXAMPLES)]
     Report {
         /// A run's folder or id, or `latest`.
         #[arg(default_value = "latest")]
         run: String,
-        /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
-        #[arg(long, value_name = "FILE")]
-        json: Option<OsString>,
+        #[command(flatten)]
+        files: ReportFiles,
     },
     /// Judge a run again from its evidence alone, and say where the verdicts differ
     Judge {
@@ -91,6 +107,13 @@ enum Command {
         /// Which document.
         #[arg(value_enum, default_value_t = Document::Drill)]
         document: Document,
+    },
+    /// Print the script that completes what is typed in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
     },
 }
 
@@ -115,12 +138,29 @@ pub(crate) struct RunArguments {
     /// The run folder itself, absent or empty; .firedrill/runs/<id> by default.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<OsString>,
+    /// A drill that is not run, because it needs another stack for one, is exit code 4 and an error in reports.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where the run's reports go.
+    #[command(flatten)]
+    pub(crate) files: ReportFiles,
     /// Keep only the newest N run folders.
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
+}
+
+/// Where reports go beside the one on stdout: one document each for the whole run.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ReportFiles {
+    /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<OsString>,
+    /// Write JUnit XML, for test pages of CI servers; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<OsString>,
+    /// Write GitHub-flavoured Markdown, for job summaries; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<OsString>,
 }
 
 /// Where a stack runs.
@@ -172,10 +212,11 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => commands::run(&arguments, &talk),
         Command::Check { paths } => commands::check(&paths, &talk),
         Command::List { paths } => commands::list(&paths, &talk),
-        Command::Report { run, json } => commands::report(&run, json.as_deref(), &talk),
+        Command::Report { run, files } => commands::report(&run, &files, &talk),
         Command::Judge { run } => commands::judge(&run, &talk),
         Command::Restore { run } => commands::restore(run.as_deref()),
         Command::Schema { document } => commands::schema(document),
+        Command::Completions { shell } => commands::completions(shell, &mut Cli::command()),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -189,7 +230,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

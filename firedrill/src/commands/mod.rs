@@ -2,6 +2,7 @@
 
 mod built_in;
 mod check;
+mod completions;
 mod judge;
 mod list;
 mod report;
@@ -9,8 +10,10 @@ mod restore;
 mod run;
 mod schema;
 mod selection;
+mod written_reports;
 
 pub(crate) use check::check;
+pub(crate) use completions::completions;
 pub(crate) use judge::judge;
 pub(crate) use list::list;
 pub(crate) use report::report;

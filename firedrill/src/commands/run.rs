@@ -2,12 +2,14 @@
 
 use firedrill_stack::RunFolder;
 
+use super::written_reports::WrittenReports;
 use super::{report, selection};
 use crate::cli::{RunArguments, Talk};
 use crate::failure::{Failure, NOT_SET_UP};
 use crate::run::{Conductor, Interrupts};
 
 pub(crate) fn run(arguments: &RunArguments, talk: &Talk) -> Result<u8, Failure> {
+    let reports = WrittenReports::of(&arguments.files)?;
     let selection = selection::load(&arguments.paths, talk)?;
     // Ours first: the load generator would install one whose second signal skips every undo.
     let interrupts = Interrupts::install()?;
@@ -17,7 +19,7 @@ pub(crate) fn run(arguments: &RunArguments, talk: &Talk) -> Result<u8, Failure> 
         .map_err(|error| Failure::plain(NOT_SET_UP, &format!("failed to start the runtime: {error}")))?;
     let conductor = Conductor::prepare(arguments, selection.drills, talk, interrupts)?;
     let (folder, record) = runtime.block_on(conductor.conduct())?;
-    let shown = report::show(&record, &folder, arguments.json.as_deref(), talk);
+    let shown = report::show(&record, &folder, &reports, talk);
     if record.exit != firedrill_record::ExitOutcome::FaultNotUndone {
         folder.end().map_err(|error| Failure::new(NOT_SET_UP, &error, None))?;
     }

@@ -64,7 +64,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             let before = files.len();
             collect(path, &mut files)?;
             if files.len() == before {
-                return Err(Failure::plain(INVALID, &format!("{} holds no drill (*.yaml)", path.display())));
+                let why = format!("no drills found in {}: no file *.yaml is below it", path.display());
+                return Err(Failure::plain(INVALID, &why));
             }
         } else {
             files.insert(path.clone());

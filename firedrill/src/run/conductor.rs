@@ -86,7 +86,11 @@ impl Conductor {
             exit: ExitOutcome::Passed,
             exit_because: None,
         };
-        Ok(Self { groups, folder, record, events, redactor, interrupts, services })
+        let mut ready = Self { groups, folder, record, events, redactor, interrupts, services };
+        if arguments.strict && !ready.record.not_run.is_empty() {
+            ready.exit(ExitOutcome::CannotTell, "a drill was not run, which --strict does not allow");
+        }
+        Ok(ready)
     }
 
     /// Runs every group, writes the record, and gives it with its folder.
