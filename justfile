@@ -40,6 +40,10 @@ fmt:
 lint:
     cargo clippy --locked --workspace --all-targets -- -D warnings
 
+# Check the dependency tree: bans, licences, sources. Not advisories, whose database is another repository
+deny:
+    cargo deny --locked check --hide-inclusion-graph bans licenses sources
+
 # Clean up after runs that were killed
 restore: build-dev
     {{ debug }}/firedrill restore

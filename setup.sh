@@ -7,6 +7,9 @@ script=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/$(basename "${BASH_SOURCE[0
 root=$(dirname "$script")
 tools=$root/.tools
 
+# Only `just deny` needs it. Built with cargo when it is missing: no package carries it.
+readonly CARGO_DENY=0.20.2 OLDEST_CARGO_DENY=0.19
+
 # what the drills run | its names, Debian's first | Debian package | brew formula | oldest version that will do
 readonly PROGRAMS='
 prometheus|prometheus|prometheus|prometheus|2.42
@@ -26,11 +29,13 @@ Installs the tools that are missing, builds, and runs 'just RECIPE...'.
 
   ./setup.sh drill     rehearse one alert end to end on real binaries
   ./setup.sh test      format, lints, tests, the drill and the drills that prove the judge
+  ./setup.sh deny      licences, sources and bans of the dependency tree; builds cargo-deny once, which takes minutes
   ./setup.sh --list    every recipe
 
 Tools are looked for in .tools/bin and on PATH: Prometheus, Alertmanager, node exporter, redis exporter, Redis, a C
 compiler and just. On Debian and Ubuntu the missing ones come from apt (as root, or through sudo without a password;
-otherwise the line to type is printed), on macOS from brew. Rust comes from rustup, by your own hand.
+otherwise the line to type is printed), on macOS from brew. Rust comes from rustup, by your own hand. cargo-deny goes
+where cargo installs programs, so that the next checkout finds it there.
 
   ./setup.sh --packages PACKAGE...   only this part, as root: apt installs the packages, none of their services starts
 
@@ -49,6 +54,7 @@ main() {
   PATH=$tools/bin:$PATH
   require_rust
   require_tools
+  if [ "$1" = deny ]; then require_cargo_deny; fi
   build_for "$1"
   say "[3/3] $*"
   exec just "$@"
@@ -83,6 +89,17 @@ require_tools() {
   command -v just >/dev/null || install_just
   find_missing
   [ -z "$missing" ] || fail "still missing:$missing; put them on PATH or into .tools/bin"
+}
+
+# cargo itself looks on PATH and where it installs.
+require_cargo_deny() {
+  local said version=''
+  if said=$(cargo deny --version 2>/dev/null) && [[ $said =~ ([0-9]+(\.[0-9]+)+) ]]; then version=${BASH_REMATCH[1]}; fi
+  if [ -z "$version" ]; then
+    install_cargo_deny
+  elif ! at_least "$version" "$OLDEST_CARGO_DENY"; then
+    fail "cargo-deny $version is too old, $OLDEST_CARGO_DENY is needed: cargo install --locked cargo-deny@$CARGO_DENY"
+  fi
 }
 
 # Sets `missing` (for people), `packages` (Debian's names) and `formulas` (brew's). A program that is too old ends the
@@ -243,6 +260,16 @@ install_just() {
     cargo install --locked --root "$tools" just || fail "just could not be installed: not by apt, pip or cargo"
   fi
   hash -r
+}
+
+# Into cargo's own folder, not into .tools: a fresh clone on this machine must not build it again. Its release profile
+# optimises across all crates, for which a check of one second is no reason to wait.
+install_cargo_deny() {
+  say "building cargo-deny $CARGO_DENY with cargo (two to five minutes, once on this machine)"
+  env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    cargo install --locked --quiet --root "${CARGO_HOME:-$HOME/.cargo}" "cargo-deny@$CARGO_DENY" ||
+    fail "cargo-deny could not be built"
 }
 
 install_with_brew() {

@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use firedrill_drill::parse_drill_duration;
 use firedrill_reports::{ColourChoice, RenderOptions, TerminalOptions, render_options, terminal_options};
 
 use crate::commands;
@@ -14,17 +17,21 @@ const EXAMPLES: &str = "\
 Examples:
   firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
   firedrill run scenarios/catalog --speed 30 --seed 7 --json report.json
+  firedrill run scenarios/catalog --strict --junit junit.xml --markdown summary.md
   firedrill check scenarios/catalog
-  firedrill report latest
+  firedrill report latest --markdown -
+  firedrill soak --for 8h
+  firedrill capacity
   firedrill judge latest
   firedrill restore
+  firedrill completions bash
 
 Exit codes:
   0    every drill passed
   1    a drill failed
   2    a drill or the command line is invalid; nothing was started
   3    the stack could not be set up, or Prometheus or Alertmanager refuse the configuration
-  4    a drill was inconclusive, or the run ended before it could be judged
+  4    a drill was inconclusive, or the run ended before it could be judged; with --strict, a drill was not run
   5    a fault could not be undone
   130  interrupted
 Of several the heaviest counts: 130, 5, 3, 1, 4, 0.";
@@ -33,7 +40,30 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
   firedrill run scenarios/catalog --keep 20
+  firedrill run scenarios/catalog --strict --junit junit.xml --markdown summary.md
   firedrill run drill.yaml --config my-monitoring/ --out /tmp/run --json -";
+
+const SOAK_EXAMPLES: &str = "\
+Examples:
+  firedrill soak --for 8h --window 10m --json soak.json
+  firedrill soak my-load.yaml --for 30m --window 5m";
+
+const CAPACITY_EXAMPLES: &str = "\
+Examples:
+  firedrill capacity --json capacity.json --markdown capacity.md
+  firedrill capacity my-arrivals.yaml --p99 100ms --hold 30s --samples-per-day 5000000 --services 20";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  firedrill report latest
+  firedrill report latest --junit junit.xml --markdown summary.md
+  firedrill report .firedrill/runs/20261122t142300z-7f3a --json -";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  firedrill completions bash > ~/.local/share/bash-completion/completions/firedrill
+  firedrill completions zsh > ~/.zfunc/_firedrill
+  firedrill completions fish > ~/.config/fish/completions/firedrill.fish";
 
 /// Rehearses a Prometheus monitoring system with real load and real faults, and proves whether it told the truth.
 #[derive(Debug, Parser)]
@@ -54,6 +84,12 @@ enum Command {
     /// Run drills: start the stack, break it, follow the alerts, judge, take it down
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
+    /// Soak a stack: steady load in real time, truth judged window by window, and what grew meanwhile
+    #[command(after_help = SOAK_EXAMPLES)]
+    Soak(SoakArguments),
+    /// Count the samples of a day, and raise the rate on a service until its latency passes a limit
+    #[command(after_help = CAPACITY_EXAMPLES)]
+    Capacity(CapacityArguments),
     /// Check drills without running them; every problem at once
     Check {
         /// Drill files or folders of them.
@@ -66,14 +102,14 @@ enum Command {
         #[arg(default_value = "scenarios/catalog")]
         paths: Vec<PathBuf>,
     },
-    /// Show the report of a run again
+    /// Show the report of a run again, or write it in another format
+    #[command(after_help = REPORT_EXAMPLES)]
     Report {
         /// A run's folder or id, or `latest`.
         #[arg(default_value = "latest")]
         run: String,
-        /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
-        #[arg(long, value_name = "FILE")]
-        json: Option<OsString>,
+        #[command(flatten)]
+        files: ReportFiles,
     },
     /// Judge a run again from its evidence alone, and say where the verdicts differ
     Judge {
@@ -92,6 +128,13 @@ enum Command {
         #[arg(value_enum, default_value_t = Document::Drill)]
         document: Document,
     },
+    /// Print the script that completes what is typed in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
 
 /// Arguments of `firedrill run`.
@@ -103,6 +146,16 @@ pub(crate) struct RunArguments {
     /// By how much time is compressed; the drill says otherwise, else 60.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub(crate) speed: Option<u32>,
+    /// A drill that is not run, because it needs another stack for one, is exit code 4 and an error in reports.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Arguments of every command that runs drills.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CommonArguments {
     /// Seed of all randomness; drawn and printed when absent.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -115,12 +168,71 @@ pub(crate) struct RunArguments {
     /// The run folder itself, absent or empty; .firedrill/runs/<id> by default.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<OsString>,
+    /// Where the run's reports go.
+    #[command(flatten)]
+    pub(crate) files: ReportFiles,
     /// Keep only the newest N run folders.
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
+}
+
+/// Arguments of `firedrill soak`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SoakArguments {
+    /// The drill whose load is soaked; it must have no fault.
+    #[arg(default_value = "scenarios/catalog/services/steady-load-raises-no-alert.yaml")]
+    pub(crate) drill: PathBuf,
+    /// How long the soak lasts, in real time, pauses between windows included.
+    #[arg(long, value_parser = parse_drill_duration, default_value = "8h", value_name = "TIME")]
+    pub(crate) r#for: Duration,
+    /// How long the load of one window runs; then it rests until the counters stand still, and truth is judged.
+    #[arg(long, value_parser = parse_drill_duration, default_value = "10m", value_name = "TIME")]
+    pub(crate) window: Duration,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Arguments of `firedrill capacity`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CapacityArguments {
+    /// The drill whose rate is raised: one load of arrivals at one service, no fault.
+    #[arg(default_value = "scenarios/catalog/capacity/user-service-reads-are-counted.yaml")]
+    pub(crate) drill: PathBuf,
+    /// The 99th percentile, from the intended start, that a rate may have.
+    #[arg(long, value_parser = parse_drill_duration, default_value = "250ms", value_name = "TIME")]
+    pub(crate) p99: Duration,
+    /// How long each rate is held.
+    #[arg(long, value_parser = parse_drill_duration, default_value = "10s", value_name = "TIME")]
+    pub(crate) hold: Duration,
+    /// Samples a day that the stack is meant to take.
+    #[arg(long, default_value_t = 1e6, value_name = "N", value_parser = positive)]
+    pub(crate) samples_per_day: f64,
+    /// Services that the stack is meant to have.
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) services: u32,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("not a number above 0".to_owned()),
+    }
+}
+
+/// Where reports go beside the one on stdout: one document each for the whole run.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ReportFiles {
+    /// Write the record as JSON into this file; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<OsString>,
+    /// Write JUnit XML, for test pages of CI servers; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<OsString>,
+    /// Write GitHub-flavoured Markdown, for job summaries; `-` is stdout, then the report is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<OsString>,
 }
 
 /// Where a stack runs.
@@ -170,12 +282,15 @@ pub fn main() -> ExitCode {
     let talk = Talk::of(&cli);
     let done = match cli.command {
         Command::Run(arguments) => commands::run(&arguments, &talk),
+        Command::Soak(arguments) => commands::soak(&arguments, &talk),
+        Command::Capacity(arguments) => commands::capacity(&arguments, &talk),
         Command::Check { paths } => commands::check(&paths, &talk),
         Command::List { paths } => commands::list(&paths, &talk),
-        Command::Report { run, json } => commands::report(&run, json.as_deref(), &talk),
+        Command::Report { run, files } => commands::report(&run, &files, &talk),
         Command::Judge { run } => commands::judge(&run, &talk),
         Command::Restore { run } => commands::restore(run.as_deref()),
         Command::Schema { document } => commands::schema(document),
+        Command::Completions { shell } => commands::completions(shell, &mut Cli::command()),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -189,7 +304,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use assert_cmd::assert::{Assert, OutputAssertExt};
 use support::Place;
@@ -32,6 +33,14 @@ fn drills_below(folder: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// A run that ends before its stack starts: no program of it is to be found.
+fn run_without_programs(place: &Place) -> Command {
+    fs::create_dir(place.path("empty")).unwrap();
+    let mut command = place.firedrill();
+    command.env("PATH", place.path("empty")).arg("run").arg(place.steady_drill());
+    command
 }
 
 /// Whether `text` names a place as `file:line:column`.
@@ -114,7 +123,12 @@ fn what_was_typed_wrongly_is_refused() {
         (&["report"], "hint: a run is its folder, its id, or `latest`"),
         (&["judge", "no/such/run"], "hint: a run is its folder, its id, or `latest`"),
         (&["restore", "no/such/run"], "hint: a run is its folder, its id, or `latest`"),
+        (&["run", "empty"], "no drills found in empty"),
+        (&["run", drill, "--json", "-", "--junit", "-"], "--json and --junit both go to standard output"),
+        (&["report", "--junit", "a", "--markdown", "a"], "--junit and --markdown both go to a"),
+        (&["completions", "dos"], "invalid value 'dos'"),
     ];
+    fs::create_dir(place.path("empty")).unwrap();
     let mut wrong = Vec::new();
     for (arguments, needed) in cases {
         let assert = place.firedrill().args(*arguments).assert();
@@ -159,6 +173,50 @@ fn schemas_are_those_that_are_committed() {
     }
     let run = stdout(&place.firedrill().args(["schema", "run"]).assert().code(0));
     assert!(run.contains("firedrill.run/1"), "{run}");
+}
+
+#[test]
+fn every_shell_gets_completions_and_bash_takes_them() {
+    let place = Place::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&place.firedrill().args(["completions", shell]).assert().code(0));
+        for needed in ["firedrill", "completions", "markdown"] {
+            assert!(script.contains(needed), "{shell}: {needed} is missing");
+        }
+        fs::write(place.path(shell), script).unwrap();
+    }
+    let mut bash = Command::new("bash");
+    bash.args(["-c", "source ./bash && complete -p firedrill"]).current_dir(place.path("."));
+    let taken = stdout(&bash.assert().code(0));
+    assert!(taken.contains("_firedrill"), "{taken}");
+}
+
+#[test]
+fn reports_tell_of_a_run_that_began_and_of_drills_that_did_not_and_can_be_made_again() {
+    let place = Place::new();
+    let mut command = run_without_programs(&place);
+    command.args(["--strict", "--junit", "junit.xml", "--markdown", "new/summary.md"]);
+    command.assert().code(3);
+    let junit = fs::read_to_string(place.path("junit.xml")).unwrap();
+    for needed in ["failed to find prometheus", "<error type=\"not-run\"", "errors=\"2\""] {
+        assert!(junit.contains(needed), "{needed:?} is missing in {junit}");
+    }
+    let markdown = fs::read_to_string(place.path("new/summary.md")).unwrap();
+    assert!(markdown.contains("| – steady-load-is-counted | not run |"), "{markdown}");
+    for (format, written) in [("--junit", junit), ("--markdown", markdown)] {
+        let again = place.firedrill().args(["report", "latest", format, "-"]).assert().code(0);
+        assert_eq!(stdout(&again), written);
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_and_changes_no_exit_code() {
+    let place = Place::new();
+    let mut command = run_without_programs(&place);
+    let assert = command.args(["--junit", ".", "--markdown", "summary.md"]).assert().code(3);
+    let told = stderr(&assert);
+    assert!(told.contains("failed to write the JUnit report to ."), "{told}");
+    assert!(place.path("summary.md").exists(), "the other one is written");
 }
 
 #[test]
@@ -229,15 +287,7 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn a_program_that_is_missing_is_named_with_what_installs_it() {
     let place = Place::new();
-    fs::create_dir(place.path("empty")).unwrap();
-    let assert = place
-        .firedrill()
-        .env("PATH", place.path("empty"))
-        .arg("run")
-        .arg(place.steady_drill())
-        .args(["--out", "out"])
-        .assert()
-        .code(3);
+    let assert = run_without_programs(&place).args(["--out", "out"]).assert().code(3);
     for told in [stdout(&assert), stderr(&assert)] {
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         for needed in ["failed to find prometheus: none of prometheus is on PATH", "hint: run ./setup.sh"] {

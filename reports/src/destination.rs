@@ -8,19 +8,25 @@ use std::path::{Path, PathBuf};
 use firedrill_record::RunRecord;
 use thiserror::Error;
 
-use crate::render_json;
+use crate::{render_json, render_junit, render_markdown};
 
-/// A format of a report for programs: one document for the whole run.
+/// A format of a report that is written where it was asked for: one document for the whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// The record itself.
     Json,
+    /// JUnit XML, for the test pages of CI servers.
+    Junit,
+    /// GitHub-flavoured Markdown, for job summaries and comments.
+    Markdown,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json => f.pad("JSON"),
+            Self::Junit => f.pad("JUnit"),
+            Self::Markdown => f.pad("Markdown"),
         }
     }
 }
@@ -88,6 +94,8 @@ pub fn write_report(
 ) -> Result<(), ReportError> {
     let text = match format {
         Format::Json => render_json(record).map_err(|source| ReportError::Render { format, source })?,
+        Format::Junit => render_junit(record),
+        Format::Markdown => render_markdown(record),
     };
     match destination {
         Destination::Stdout => print(&text),

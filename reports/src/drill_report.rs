@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use firedrill_record::{DrillRecord, FaultRecord, MustBe, Verdict};
 use jiff::Timestamp;
 
-use crate::figures::{drill_time, thousands};
+use crate::figures::{drill_time, thousands, time_of_day};
 use crate::page::{INDENT, Page};
 use crate::palette::Tone;
 use crate::printable::printable;
@@ -32,13 +32,24 @@ impl Outcome {
         }
     }
 
-    fn heading(self) -> (&'static str, Tone) {
+    /// The sign before a drill that ended so.
+    pub(crate) fn sign(self) -> &'static str {
         match self {
-            Self::Passed => ("✓ PASSED", Tone::Good),
-            Self::Failed => ("✗ FAILED", Tone::Bad),
-            Self::Inconclusive => ("? INCONCLUSIVE", Tone::Unsure),
-            Self::NotReached => ("– NOT REACHED", Tone::Unsure),
+            Self::Passed => "✓",
+            Self::Failed => "✗",
+            Self::Inconclusive => "?",
+            Self::NotReached => "–",
         }
+    }
+
+    fn heading(self) -> (String, Tone) {
+        let (word, tone) = match self {
+            Self::Passed => ("PASSED", Tone::Good),
+            Self::Failed => ("FAILED", Tone::Bad),
+            Self::Inconclusive => ("INCONCLUSIVE", Tone::Unsure),
+            Self::NotReached => ("NOT REACHED", Tone::Unsure),
+        };
+        (format!("{} {word}", self.sign()), tone)
     }
 }
 
@@ -73,22 +84,28 @@ pub(crate) fn render(page: Page, drill: &DrillRecord, speed: u32) -> String {
 
 fn heading(page: Page, drill: &DrillRecord) -> String {
     let (word, tone) = Outcome::of(drill).heading();
-    let judged = match drill.must_be {
+    let name = page.palette.paint(Tone::Strong, drill.name.as_str());
+    let text = format!("{name}: {}", judged(drill));
+    let text = hanging("", &text, page.width.saturating_sub(word.len() + 1));
+    format!("{} {}", page.palette.paint(tone, &word), text.replace('\n', "\n  "))
+}
+
+/// The verdict of `drill`, beside the one it demands of the judge if it demands one.
+pub(crate) fn judged(drill: &DrillRecord) -> String {
+    match drill.must_be {
         None => drill.verdict.to_string(),
         Some(must) if drill.passed => format!("{}, as it must be", demanded(must)),
         Some(must) => format!("{}, but it must be {}", drill.verdict, demanded(must)),
-    };
-    let name = page.palette.paint(Tone::Strong, drill.name.as_str());
-    let text = hanging("", &format!("{name}: {judged}"), page.width.saturating_sub(word.len() + 1));
-    format!("{} {}", page.palette.paint(tone, word), text.replace('\n', "\n  "))
+    }
 }
 
-fn demanded(must: MustBe) -> String {
+/// The verdict and the reason that `must` asks for.
+pub(crate) fn demanded(must: MustBe) -> String {
     must.reason.map_or_else(|| must.verdict.to_string(), |reason| format!("{} ({reason})", must.verdict))
 }
 
 /// Time, speed and load in one sentence.
-fn numbers(drill: &DrillRecord, speed: u32) -> String {
+pub(crate) fn numbers(drill: &DrillRecord, speed: u32) -> String {
     let load = &drill.load;
     let mut text = format!("took {:.1} s at speed {speed}", drill.seconds);
     if drill.load_began.is_none() {
@@ -121,9 +138,26 @@ fn numbers(drill: &DrillRecord, speed: u32) -> String {
 
 /// A fault with its time, its proof and its problem.
 fn fault_lines(page: Page, fault: &FaultRecord, load_began: Option<Timestamp>, speed: u32) -> String {
+    let when = began_and_ended(fault, load_began, speed);
+    let mut lines = vec![page.paragraph("fault ", &format!("{}: {when}", printable(&fault.what)))];
+    match &fault.proof {
+        Some(proof) => lines.push(page.paragraph("  proof: ", &printable(proof))),
+        None => lines.push(page.toned(Tone::Unsure, "  proof: ", "none, no effect was seen")),
+    }
+    if let Some(witnessed) = &fault.witnessed {
+        lines.push(page.paragraph("  witnessed: ", &printable(witnessed)));
+    }
+    if let Some(problem) = &fault.problem {
+        lines.push(page.toned(Tone::Bad, "  problem: ", &printable(problem)));
+    }
+    lines.join("\n")
+}
+
+/// When a fault began and ended: `injected +2m00s, undone +10m00s`.
+pub(crate) fn began_and_ended(fault: &FaultRecord, load_began: Option<Timestamp>, speed: u32) -> String {
     let at = |instant: Timestamp| {
         load_began.map_or_else(
-            || crate::figures::time_of_day(instant),
+            || time_of_day(instant),
             |zero| drill_time(instant.duration_since(zero).as_secs_f64() * f64::from(speed)),
         )
     };
@@ -135,15 +169,7 @@ fn fault_lines(page: Page, fault: &FaultRecord, load_began: Option<Timestamp>, s
         (Some(_), None) => ", NOT UNDONE".to_owned(),
         (None, None) => String::new(),
     };
-    let mut lines = vec![page.paragraph("fault ", &format!("{}: {began}{ended}", printable(&fault.what)))];
-    match &fault.proof {
-        Some(proof) => lines.push(page.paragraph("  proof: ", &printable(proof))),
-        None => lines.push(page.toned(Tone::Unsure, "  proof: ", "none, no effect was seen")),
-    }
-    if let Some(problem) = &fault.problem {
-        lines.push(page.toned(Tone::Bad, "  problem: ", &printable(problem)));
-    }
-    lines.join("\n")
+    began + &ended
 }
 
 /// The names of the evidence files, each once.

@@ -1,4 +1,5 @@
-//! What a person or another program reads of a run: live progress on stderr, the final report, JSON.
+//! What a person or another program reads of a run: live progress on stderr, the final report, JSON,
+//! JUnit, Markdown.
 //!
 //! Everything is made from [`firedrill_record`]: events while the run lasts, the record when it has ended, so that a
 //! report can be made again later. Nothing here judges, changes a verdict or knows how a run is made. No other crate
@@ -10,8 +11,10 @@ mod drill_report;
 mod expectations;
 mod figures;
 mod json;
+mod junit;
 mod life_cycle;
 mod live_view;
+mod markdown;
 mod options;
 mod page;
 mod palette;
@@ -22,9 +25,12 @@ mod soak_report;
 mod status;
 mod wording;
 mod wrapping;
+mod xml;
 
 pub use destination::{Destination, Format, ReportError, print, write_report};
 pub use json::render_json;
+pub use junit::render_junit;
+pub use markdown::render_markdown;
 pub use options::{
     ColourChoice, InvalidColourChoice, ProgressStyle, RenderOptions, TerminalOptions, render_options,
     stderr_width, stdout_width, terminal_options,

@@ -9,6 +9,9 @@ use crate::palette::Tone;
 use crate::printable::printable;
 use crate::wrapping::wrap;
 
+/// What marks the segment that a violation began with.
+pub(crate) const FIRST_BROKEN: &str = "◀ first broken link";
+
 /// Columns of a segment's or an instant's name.
 const NAME_WIDTH: usize = 30;
 
@@ -49,27 +52,43 @@ fn name_cell(name: &str) -> String {
 }
 
 fn budget(page: Page, expectation: &ExpectationRecord) -> String {
-    let broken = expectation.segments.iter().position(|segment| !segment.inside());
-    let violated = expectation.verdict == Verdict::Violated;
     let mut rows = Vec::new();
     let mut tones = Vec::new();
-    for (number, segment) in expectation.segments.iter().enumerate() {
-        let is_broken = violated && broken == Some(number);
-        let after_the_end = broken.is_some_and(|at| at < number) && segment.observed.is_none();
-        let judgement = if after_the_end { "–".to_owned() } else { against_window(segment) };
+    for (number, judged) in judged_segments(expectation).enumerate() {
+        let JudgedSegment { segment, judgement, is_first_broken } = judged;
         rows.push(vec![
             name_cell(&segment.name),
             format!("[{:.3}, {:.3}]", segment.earliest, segment.latest),
             segment.observed.map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.3}")),
-            if is_broken { format!("{judgement}\n◀ first broken link") } else { judgement },
+            if is_first_broken { format!("{judgement}\n{FIRST_BROKEN}") } else { judgement },
         ]);
-        if is_broken {
+        if is_first_broken {
             tones.extend((0..4).map(|column| (number + 1, column, Tone::Bad)));
         } else if segment.inside() {
             tones.push((number + 1, 3, Tone::Good));
         }
     }
     page.table(&["segment", "window (wall s)", "observed", "inside?"], rows, &tones)
+}
+
+/// A segment and what is to be said of it.
+pub(crate) struct JudgedSegment<'a> {
+    pub(crate) segment: &'a Segment,
+    /// Inside its window, or by how much it misses; nothing of those that were due after the broken one.
+    pub(crate) judgement: String,
+    /// Whether a violation began here.
+    pub(crate) is_first_broken: bool,
+}
+
+/// The segments of `expectation`, each with its judgement.
+pub(crate) fn judged_segments(expectation: &ExpectationRecord) -> impl Iterator<Item = JudgedSegment<'_>> {
+    let broken = expectation.segments.iter().position(|segment| !segment.inside());
+    let violated = expectation.verdict == Verdict::Violated;
+    expectation.segments.iter().enumerate().map(move |(number, segment)| {
+        let after_the_end = broken.is_some_and(|at| at < number) && segment.observed.is_none();
+        let judgement = if after_the_end { "–".to_owned() } else { against_window(segment) };
+        JudgedSegment { segment, judgement, is_first_broken: violated && broken == Some(number) }
+    })
 }
 
 /// Whether the observation lies in the window, and if not by how much it misses.

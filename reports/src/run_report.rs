@@ -75,18 +75,7 @@ fn not_run(page: Page, record: &RunRecord) -> Option<String> {
 }
 
 fn summary(page: Page, record: &RunRecord, options: &RenderOptions) -> String {
-    let count = |outcome| record.drills.iter().filter(|drill| Outcome::of(drill) == outcome).count();
-    let mut counts = format!(
-        "{} passed, {} failed, {} inconclusive",
-        count(Outcome::Passed),
-        count(Outcome::Failed),
-        count(Outcome::Inconclusive)
-    );
-    for (number, what) in [(count(Outcome::NotReached), "not reached"), (record.not_run.len(), "not run")] {
-        if number > 0 {
-            let _ = write!(counts, ", {number} {what}");
-        }
-    }
+    let counts = counts(record);
     let tone = match record.exit {
         ExitOutcome::Passed => Tone::Good,
         ExitOutcome::CannotTell => Tone::Unsure,
@@ -109,6 +98,23 @@ fn summary(page: Page, record: &RunRecord, options: &RenderOptions) -> String {
     }
     lines.push(last);
     lines.join("\n")
+}
+
+/// How many drills ended in which way.
+pub(crate) fn counts(record: &RunRecord) -> String {
+    let count = |outcome| record.drills.iter().filter(|drill| Outcome::of(drill) == outcome).count();
+    let mut counts = format!(
+        "{} passed, {} failed, {} inconclusive",
+        count(Outcome::Passed),
+        count(Outcome::Failed),
+        count(Outcome::Inconclusive)
+    );
+    for (number, what) in [(count(Outcome::NotReached), "not reached"), (record.not_run.len(), "not run")] {
+        if number > 0 {
+            let _ = write!(counts, ", {number} {what}");
+        }
+    }
+    counts
 }
 
 /// What an exit code says, in a few words.

@@ -8,4 +8,4 @@ mod findings;
 mod ladder;
 
 pub(crate) use findings::{Limits, findings};
-pub(crate) use ladder::{Ladder, NoLadder};
+pub(crate) use ladder::Ladder;

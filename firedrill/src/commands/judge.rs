@@ -6,6 +6,7 @@ use firedrill_record::{DrillRecord, EvidenceFolder, ExitOutcome, Redactor};
 use firedrill_verifier::judge_again;
 
 use super::report;
+use super::written_reports::WrittenReports;
 use crate::cli::Talk;
 use crate::failure::{Failure, INVALID};
 use crate::run::{EVIDENCE, outcome_of};
@@ -29,7 +30,7 @@ pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
         let seconds = drill.seconds;
         *drill = DrillRecord { seconds, ..again };
     }
-    report::show(&record, &folder, None, talk)?;
+    report::show(&record, &folder, &WrittenReports::default(), talk)?;
     if differences.is_empty() {
         report::say("judged again from the evidence: the same verdicts\n")?;
     } else {

@@ -1,7 +1,10 @@
 //! The commands: one file each. Every one gives its exit code, or the failure to tell.
 
 mod built_in;
+mod capacity;
 mod check;
+mod completions;
+mod conducted;
 mod judge;
 mod list;
 mod report;
@@ -9,11 +12,16 @@ mod restore;
 mod run;
 mod schema;
 mod selection;
+mod soak;
+mod written_reports;
 
+pub(crate) use capacity::capacity;
 pub(crate) use check::check;
+pub(crate) use completions::completions;
 pub(crate) use judge::judge;
 pub(crate) use list::list;
 pub(crate) use report::report;
 pub(crate) use restore::restore;
 pub(crate) use run::run;
 pub(crate) use schema::schema;
+pub(crate) use soak::soak;

@@ -1,17 +1,17 @@
 //! `firedrill report`: a run's report again, from its record.
 
-use std::ffi::OsStr;
-
 use firedrill_record::RunRecord;
-use firedrill_reports::{Destination, Format, RenderOptions, print, render_run, write_report};
+use firedrill_reports::{RenderOptions, print, render_run};
 use firedrill_stack::{RunFolder, RunRef};
 
-use crate::cli::Talk;
+use super::written_reports::WrittenReports;
+use crate::cli::{ReportFiles, Talk};
 use crate::failure::{Failure, INVALID, NOT_SET_UP};
 
-pub(crate) fn report(run: &str, json: Option<&OsStr>, talk: &Talk) -> Result<u8, Failure> {
+pub(crate) fn report(run: &str, files: &ReportFiles, talk: &Talk) -> Result<u8, Failure> {
+    let reports = WrittenReports::of(files)?;
     let (folder, record) = read(run)?;
-    show(&record, &folder, json, talk)?;
+    show(&record, &folder, &reports, talk)?;
     Ok(0)
 }
 
@@ -32,26 +32,21 @@ pub(crate) fn read(run: &str) -> Result<(RunFolder, RunRecord), Failure> {
     Ok((folder, record))
 }
 
-/// Shows `record` on stdout, and writes it as JSON where asked; JSON on stdout takes the report's place.
+/// Shows `record` on stdout, unless one of `reports` takes the place, and writes these.
 pub(crate) fn show(
     record: &RunRecord,
     folder: &RunFolder,
-    json: Option<&OsStr>,
+    reports: &WrittenReports,
     talk: &Talk,
 ) -> Result<(), Failure> {
-    let destination = json.map(|file| Destination::from(file.to_owned()));
-    let on_stdout = matches!(destination, Some(Destination::Stdout));
-    if !on_stdout {
+    let shown = if reports.take_stdout() {
+        Ok(())
+    } else {
         let options = RenderOptions { folder: Some(folder.path().to_owned()), ..talk.results.clone() };
-        say(&render_run(record, &options))?;
-    }
-    if let Some(destination) = destination
-        && let Err(error) = write_report(Format::Json, &destination, record)
-    {
-        // A report that cannot be written changes no verdict.
-        Failure::new(NOT_SET_UP, &error, None).tell();
-    }
-    Ok(())
+        say(&render_run(record, &options))
+    };
+    reports.write(record);
+    shown
 }
 
 /// Writes to stdout.

@@ -57,6 +57,14 @@ pub(crate) fn load(paths: &[PathBuf], talk: &Talk) -> Result<Selection, Failure>
     Ok(Selection { drills, _built_in: built_in })
 }
 
+/// The one drill that `path` must be.
+pub(crate) fn only(drills: Vec<Drill>, path: &Path) -> Result<Drill, Failure> {
+    <[Drill; 1]>::try_from(drills).map(|[drill]| drill).map_err(|drills| {
+        let why = format!("{} holds {} drills: name the file of one", path.display(), drills.len());
+        Failure::plain(INVALID, &why)
+    })
+}
+
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = BTreeSet::new();
     for path in paths {
@@ -64,7 +72,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             let before = files.len();
             collect(path, &mut files)?;
             if files.len() == before {
-                return Err(Failure::plain(INVALID, &format!("{} holds no drill (*.yaml)", path.display())));
+                let why = format!("no drills found in {}: no file *.yaml is below it", path.display());
+                return Err(Failure::plain(INVALID, &why));
             }
         } else {
             files.insert(path.clone());

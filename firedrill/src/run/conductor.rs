@@ -95,7 +95,7 @@ impl Conductor {
             exit: ExitOutcome::Passed,
             exit_because: None,
         };
-        Ok(Self {
+        let mut ready = Self {
             groups,
             folder,
             record,
@@ -105,7 +105,11 @@ impl Conductor {
             services,
             sequel: None,
             summary: None,
-        })
+        };
+        if setting.strict && !ready.record.not_run.is_empty() {
+            ready.exit(ExitOutcome::CannotTell, "a drill was not run, which --strict does not allow");
+        }
+        Ok(ready)
     }
 
     /// The same run, which asks `sequel` for more when the drills of a stack are over, and `summary` in the end.

@@ -91,7 +91,11 @@ impl DrillRun<'_> {
 
         let watched = self.follow(&plan, &mut watch, &load).await;
         let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
-        let ledger = load.drain(if interrupted { Duration::from_secs(1) } else { DRAIN }).await;
+        let mut ledger = load.drain(if interrupted { Duration::from_secs(1) } else { DRAIN }).await;
+        if plan.faults.is_empty() {
+            // Only faults have a before and a during; hours of bins would fill the disk.
+            ledger.rows.iter_mut().for_each(|row| row.bins.clear());
+        }
         watched.map_err(write)?;
         let (requests, unknown) = ledger.direct_totals();
         self.events.tell(RunEventKind::LoadDrained { requests, unknown });

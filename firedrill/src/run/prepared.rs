@@ -25,6 +25,8 @@ pub(crate) struct Setting {
     pub(crate) config: Option<PathBuf>,
     /// The run folder itself; one under `.firedrill/runs` without it.
     pub(crate) out: Option<PathBuf>,
+    /// Whether a drill that is not run counts as one that cannot tell.
+    pub(crate) strict: bool,
 }
 
 /// Drills that run on one stack, one after the other.

@@ -6,4 +6,4 @@
 
 mod windows;
 
-pub(crate) use windows::{NotSoakable, Windows};
+pub(crate) use windows::Windows;

@@ -1,6 +1,10 @@
 //! Reports as their readers get them, made from records of runs that ended in different ways.
 
 #[cfg(test)]
+mod junit;
+#[cfg(test)]
+mod markdown;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod run_report;

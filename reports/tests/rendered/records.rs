@@ -320,6 +320,52 @@ pub(crate) fn interrupted() -> RunRecord {
     record
 }
 
+/// A drill held, another one did not run, and that was forbidden.
+pub(crate) fn not_run_though_it_must() -> RunRecord {
+    let mut record = held();
+    record.not_run = inconclusive().not_run;
+    record.exit = ExitOutcome::CannotTell;
+    record.exit_because = Some("1 drill was not run".into());
+    record
+}
+
+/// A drill of which nothing was judged.
+pub(crate) fn nothing_judged() -> RunRecord {
+    run(vec![drill("user-service-errors-page-the-team", Vec::new())], ExitOutcome::CannotTell)
+}
+
+/// A violation in which every text that can come from elsewhere is `text`.
+pub(crate) fn telling(text: &str) -> RunRecord {
+    let mut record = violated();
+    record.exit_because = Some(text.into());
+    record.versions.insert(text.into(), text.into());
+    record.stacks[0].configuration = text.into();
+    record.stacks[0].left_out.insert(text.into(), text.into());
+    record.not_run = inconclusive().not_run;
+    record.not_run[0].why = text.into();
+    let drill = &mut record.drills[0];
+    drill.about = text.into();
+    drill.file = text.into();
+    drill.load.latency_ms.insert(text.into(), 1.0);
+    let fault = &mut drill.faults[0];
+    fault.what = text.into();
+    fault.proof = Some(text.into());
+    fault.witnessed = Some(text.into());
+    fault.problem = Some(text.into());
+    let alert = &mut drill.expectations[0];
+    for place in [&mut alert.kind, &mut alert.about, &mut alert.sentence] {
+        *place = text.into();
+    }
+    alert.hint = Some(text.into());
+    alert.findings = vec![text.into()];
+    alert.evidence[0].file = text.into();
+    alert.segments[0].name = text.into();
+    alert.segments[0].computed_from = text.into();
+    alert.timeline[0].what = text.into();
+    alert.timeline[0].source = text.into();
+    record
+}
+
 /// Prometheus did not start.
 pub(crate) fn stack_not_up() -> RunRecord {
     let mut record = run(Vec::new(), ExitOutcome::StackNotUp);

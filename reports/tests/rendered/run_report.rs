@@ -51,27 +51,7 @@ fn colour_adds_nothing_but_colour() {
 #[test]
 fn text_of_services_cannot_reach_the_terminal_with_escape_sequences() {
     const EVIL: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\r\u{8}text";
-    let mut record = records::violated();
-    record.exit_because = Some(EVIL.into());
-    record.versions.insert(EVIL.into(), EVIL.into());
-    record.stacks[0].left_out.insert(EVIL.into(), EVIL.into());
-    let drill = &mut record.drills[0];
-    drill.about = EVIL.into();
-    drill.load.latency_ms.insert(EVIL.into(), 1.0);
-    drill.faults[0].what = EVIL.into();
-    drill.faults[0].proof = Some(EVIL.into());
-    drill.faults[0].problem = Some(EVIL.into());
-    let alert = &mut drill.expectations[0];
-    for text in [&mut alert.kind, &mut alert.about, &mut alert.sentence] {
-        *text = EVIL.into();
-    }
-    alert.hint = Some(EVIL.into());
-    alert.findings = vec![EVIL.into()];
-    alert.evidence[0].file = EVIL.into();
-    alert.segments[0].name = EVIL.into();
-    alert.segments[0].computed_from = EVIL.into();
-    alert.timeline[0].what = EVIL.into();
-    alert.timeline[0].source = EVIL.into();
+    let record = records::telling(EVIL);
     let shown = render_run(&record, &RenderOptions { folder: Some(EVIL.into()), ..RenderOptions::default() });
     assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
     assert!(!shown.contains("owned"), "the title of an escape sequence goes with it: {shown}");
