@@ -24,10 +24,13 @@ pub(super) fn proof(service: &ServiceName, span: &Span, ledger: &Ledger) -> Resu
         .filter(|one| one.from >= span.before() && one.until <= span.asked)
         .map(|one| u64::from(one.bin.count))
         .sum();
-    // Released at the end: longer on their way than they are ended.
+    // Released at the end: sent while the fault was there for certain.
     let released: u64 = bins()
         .filter(|one| one.from >= span.ended)
-        .filter(|one| one.from - Duration::from_micros(u64::from(one.bin.shortest_us)) < span.ended)
+        .filter(|one| {
+            let waited = Duration::from_micros(u64::from(one.bin.shortest_us));
+            one.from - waited + IN_FLIGHT < span.ended
+        })
         .map(|one| u64::from(one.bin.count))
         .sum();
     let rows = ledger.rows.iter().filter(|row| &row.route.service == service);

@@ -236,6 +236,24 @@ mod tests {
     }
 
     #[test]
+    fn an_inhibited_alert_that_does_not_resolve_violates() {
+        let record = judged(|it| {
+            let alerts = it.alerts.as_mut().unwrap();
+            alerts.retain(|one| {
+                one.label("alertname") != "HighErrorRate" || one.label("alertstate") != "firing"
+            });
+            alerts.push(alert_series("HighErrorRate", "firing", (16_000..=30_250).step_by(250)));
+        });
+        assert_eq!(record.reason, Some(Reason::NotResolved), "{}", record.sentence);
+    }
+
+    #[test]
+    fn a_resend_does_not_make_an_inhibited_alert_late() {
+        let record = judged(|it| it.alertmanager[0].updated_at = at(18_000));
+        assert_eq!(record.verdict, Verdict::Held, "{}", record.sentence);
+    }
+
+    #[test]
     fn without_its_source_or_a_look_nobody_can_tell() {
         let alone = judged(|it| {
             it.alerts.as_mut().unwrap().retain(|one| one.label("alertname") != "ServiceDown");

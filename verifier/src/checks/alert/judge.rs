@@ -310,4 +310,46 @@ mod tests {
         evidence.faults.clear();
         assert_eq!(look(&evidence), Outlook::BeforeFault);
     }
+
+    #[test]
+    fn a_receiver_that_fails_may_be_told_when_it_works_again_and_no_later_than_a_retry() {
+        let mut plan = plan();
+        let lasts = std::time::Duration::from_mins(1);
+        let service = plan.notification_service.clone();
+        plan.faults
+            .push((lasts, firedrill_drill::Fault::Errors { service, ratio: "100%".parse().unwrap(), lasts }));
+        let delivered_at = |ms: i64, fails: bool| {
+            let mut evidence = alert_evidence();
+            if fails {
+                let mut failing = evidence.faults[0].clone();
+                (failing.asked, failing.injected) = (at(15_000), Some(at(15_002)));
+                (failing.undo_asked, failing.undone) = (Some(at(17_000)), Some(at(17_002)));
+                evidence.faults.push(failing);
+            }
+            evidence.notifications.as_mut().unwrap()[0].received_at = at(ms);
+            judge(&plan, 0, &expectation(), &evidence)
+        };
+        let retried = delivered_at(18_000, true);
+        assert_eq!(retried.verdict, Verdict::Held, "{}", retried.sentence);
+        let step = retried.segments.iter().find(|step| step.name == "received to delivered").unwrap();
+        assert!(step.computed_from.contains("the receiver fails until"), "{}", step.computed_from);
+        assert_eq!(delivered_at(18_000, false).reason, Some(Reason::TooLate));
+        assert_eq!(delivered_at(21_000, true).reason, Some(Reason::TooLate));
+    }
+
+    #[test]
+    fn an_alert_whose_service_was_killed_meanwhile_may_stay_until_its_window_is_empty() {
+        let mut plan = plan();
+        let lasts = std::time::Duration::from_mins(1);
+        plan.faults.push((lasts, firedrill_drill::Fault::Kill { part: "user".into(), lasts }));
+        let mut evidence = alert_evidence();
+        let mut kill = evidence.faults[0].clone();
+        (kill.asked, kill.injected) = (at(17_400), Some(at(17_401)));
+        evidence.faults.push(kill);
+        // 5.1 s after the kill is 4.5 s after the switch was asked to end the errors.
+        let record = judge(&plan, 0, &expectation(), &evidence);
+        assert_eq!(record.verdict, Verdict::Held, "{}", record.sentence);
+        let step = record.segments.iter().find(|step| step.name == "cause ended to resolved").unwrap();
+        assert!(step.earliest <= 0.0 && step.latest > 5.0, "{step:?}");
+    }
 }

@@ -86,15 +86,31 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
             observed: life.firing,
         });
     }
+    let firing = life.firing?;
     steps.push(Step {
         name: "firing to received",
         ends_as: "received",
         source: "Alertmanager",
-        start: life.firing?,
-        window: clockwork.firing_to_received(),
+        start: firing,
+        window: received_window(followed, firing),
         observed: life.received,
     });
     life.received.map(|_| ())
+}
+
+/// Alertmanager shows when it got an alert last. Of one that is notified the notification tells a resend from the first
+/// time; of one that is inhibited nobody knows more than that Alertmanager had it by then.
+fn received_window(followed: &Followed<'_>, firing: Timestamp) -> Window {
+    let mut window = followed.alert.clockwork.firing_to_received();
+    let shown = seconds(firing, followed.life.received);
+    match followed.outcome {
+        AlertOutcome::InhibitedBy(_) if shown > window.latest => {
+            window.latest = shown;
+            window.computed_from.push_str("; shown is a resend, the first time is not known");
+        }
+        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => {}
+    }
+    window
 }
 
 fn to_resolved_delivered(

@@ -80,3 +80,67 @@ fn problem(
         format!("{metric} of {service}: Prometheus has {counted}, the ledger {ledger}"),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use firedrill_drill::TruthExpectation;
+    use firedrill_record::{LatencyHistogram, Verdict};
+
+    use super::*;
+    use crate::checks::fixtures::{self, truth_evidence};
+    use crate::checks::truth::judge;
+
+    /// Two members who sent ten messages and heard all of them; the service counted `sent` and `delivered`.
+    fn judged(sent: f64, delivered: f64, change: impl FnOnce(&mut ChatTotals)) -> (Verdict, Option<Reason>) {
+        let mut evidence = truth_evidence();
+        let mut chat = ChatTotals {
+            service: "user".parse().unwrap(),
+            seconds: 1.0,
+            rate: 10.0,
+            connections: 2,
+            closed_cleanly: 2,
+            reconnected: 0,
+            unknown: 0,
+            sent: 10,
+            expected_deliveries: 20,
+            delivered: 20,
+            lost: 0,
+            duplicated: 0,
+            latency: LatencyHistogram::default(),
+        };
+        change(&mut chat);
+        evidence.ledger.as_mut().unwrap().chats.push(chat);
+        for (metric, value) in [("messages_sent_total", sent), ("messages_delivered_total", delivered)] {
+            let series = fixtures::series(metric, &[("service", "user")], value);
+            evidence.counters_after.as_mut().unwrap().series.push(series);
+        }
+        let expectation = TruthExpectation { counters: true, histograms: true };
+        let record = judge(&fixtures::plan(), expectation, &evidence);
+        (record.verdict, record.reason)
+    }
+
+    #[test]
+    fn messages_are_exact_after_a_closing_handshake_and_unknown_without() {
+        assert_eq!(judged(10.0, 20.0, |_| {}).0, Verdict::Held);
+        assert_eq!(judged(9.0, 20.0, |_| {}).1, Some(Reason::MessagesMiscounted));
+        assert_eq!(judged(10.0, 21.0, |_| {}).1, Some(Reason::MessagesMiscounted));
+        assert_eq!(judged(10.0, 20.0, |chat| chat.closed_cleanly = 1).1, Some(Reason::EvidenceMissing));
+        // What certainly was must be counted all the same.
+        assert_eq!(judged(9.0, 20.0, |chat| chat.closed_cleanly = 1).1, Some(Reason::MessagesMiscounted));
+    }
+
+    #[test]
+    fn messages_of_unknown_end_widen_the_bounds_by_what_can_have_become_of_them() {
+        let unknown = |chat: &mut ChatTotals| chat.unknown = 1;
+        assert_eq!(judged(11.0, 22.0, unknown).0, Verdict::Held);
+        assert_eq!(judged(12.0, 22.0, unknown).1, Some(Reason::MessagesMiscounted));
+        assert_eq!(judged(11.0, 23.0, unknown).1, Some(Reason::MessagesMiscounted));
+    }
+
+    #[test]
+    fn lost_messages_are_miscounted_only_when_the_service_claims_to_have_delivered_them() {
+        let lost = |chat: &mut ChatTotals| (chat.delivered, chat.lost) = (19, 1);
+        assert_eq!(judged(10.0, 19.0, lost).0, Verdict::Held);
+        assert_eq!(judged(10.0, 20.0, lost).1, Some(Reason::MessagesMiscounted));
+    }
+}

@@ -164,3 +164,96 @@ impl<'a> Lives<'a> {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use firedrill_drill::TruthExpectation;
+    use firedrill_record::{ExpectationRecord, Reason, Verdict};
+
+    use super::*;
+    use crate::checks::fixtures;
+    use crate::checks::truth::judge;
+
+    const LABELS: [(&str, &str); 4] =
+        [("service", "user"), ("method", "GET"), ("route", "/users/{id}"), ("status", "200")];
+
+    /// One request in each 10 ms but while the user service was away, from 10 s to 18 s: 1,000 before and 1,200 after.
+    /// The last scrape before the kill was at 9.5 s, when it had counted 950.
+    fn evidence(before_kill: f64, after_restart: f64) -> Evidence {
+        let mut evidence = fixtures::alert_evidence();
+        evidence.witness.clear();
+        let row = &mut evidence.ledger.as_mut().unwrap().rows[0];
+        row.bins.retain(|bin| !(1_000..1_800).contains(&bin.index));
+        row.bins.iter_mut().for_each(|bin| bin.status = 200);
+        row.closed = BTreeMap::from([(200, 2_200)]);
+        row.unknown = 3;
+        let mut samples = fixtures::series("http_requests_total", &LABELS, 0.0);
+        let sample = |at_ms, value| Sample { at_ms, value };
+        samples.samples = vec![
+            sample(0, 0.0),
+            sample(9_500, before_kill),
+            sample(19_000, after_restart.min(50.0)),
+            sample(30_000, after_restart),
+        ];
+        let mut after = samples.clone();
+        after.samples = vec![sample(29_750, after_restart), sample(30_000, after_restart)];
+        evidence.restarted = Ok(vec![samples]);
+        evidence.counters_after.as_mut().unwrap().series = vec![after];
+        evidence.resets.as_mut().unwrap().insert("user".into(), 1.0);
+        evidence
+    }
+
+    fn killed_plan() -> Plan {
+        let mut plan = fixtures::plan();
+        plan.faults[0].1 = Fault::Kill { part: "user".into(), lasts: Duration::from_mins(8) };
+        plan
+    }
+
+    fn judged(evidence: &Evidence) -> ExpectationRecord {
+        judge(&killed_plan(), TruthExpectation { counters: true, histograms: false }, evidence)
+    }
+
+    #[test]
+    fn what_died_with_the_service_is_an_interval_and_the_sentence_says_how_wide() {
+        let record = judged(&evidence(950.0, 1_200.0));
+        assert_eq!(record.verdict, Verdict::Held, "{record:#?}");
+        // 948 were answered 20 ms before the last scrape, 1,200 after the restart; 2,200 and 3 can have been.
+        let said = "user was killed: between 2148 and 2203 requests, 55 wide, Prometheus has 2150";
+        assert!(record.sentence.contains(said), "{}", record.sentence);
+    }
+
+    #[test]
+    fn fewer_than_were_acknowledged_or_more_than_were_sent_violate() {
+        assert_eq!(judged(&evidence(940.0, 1_200.0)).reason, Some(Reason::CounterShort));
+        assert_eq!(judged(&evidence(950.0, 1_190.0)).reason, Some(Reason::CounterShort));
+        assert_eq!(judged(&evidence(1_004.0, 1_200.0)).reason, Some(Reason::CounterOver));
+    }
+
+    #[test]
+    fn more_resets_than_kills_violate() {
+        let mut twice = evidence(950.0, 1_200.0);
+        twice.resets.as_mut().unwrap().insert("user".into(), 2.0);
+        assert_eq!(judged(&twice).reason, Some(Reason::CounterReset));
+        let mut within_a_life = evidence(950.0, 1_200.0);
+        within_a_life.restarted.as_mut().unwrap()[0].samples[2].value = 1_300.0;
+        assert_eq!(judged(&within_a_life).reason, Some(Reason::CounterReset));
+        // Somebody else's kill explains nothing.
+        let record = judge(
+            &fixtures::plan(),
+            TruthExpectation { counters: true, histograms: false },
+            &evidence(950.0, 1_200.0),
+        );
+        assert_eq!(record.reason, Some(Reason::CounterReset));
+    }
+
+    #[test]
+    fn a_killed_service_whose_samples_are_missing_is_inconclusive() {
+        for samples in [Err("timed out".to_owned()), Ok(Vec::new())] {
+            let mut missing = evidence(950.0, 1_200.0);
+            missing.restarted = samples;
+            assert_eq!(judged(&missing).reason, Some(Reason::EvidenceMissing));
+        }
+    }
+}

@@ -104,3 +104,70 @@ pub(super) fn compare(
 fn class_of(outcome: &str) -> Option<u16> {
     outcome.strip_suffix("xx")?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use firedrill_drill::TruthExpectation;
+    use firedrill_record::{ExpectationRecord, Verdict};
+
+    use crate::checks::fixtures::{self, truth_evidence};
+    use crate::checks::truth::judge;
+    use crate::evidence::Evidence;
+    use firedrill_record::Reason;
+
+    /// The user service counted 95 requests with 2xx and 5 with 5xx, all of them implied by others; the gateway counted
+    /// its calls by `outcomes`.
+    fn judged(outcomes: &[(&str, f64)], change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
+        let mut evidence = truth_evidence();
+        evidence.ledger.as_mut().unwrap().rows[0].direct = false;
+        for (outcome, value) in outcomes {
+            let labels = [("service", "gateway"), ("upstream", "user"), ("outcome", outcome)];
+            let series = fixtures::series("upstream_requests_total", &labels, *value);
+            evidence.counters_after.as_mut().unwrap().series.push(series);
+        }
+        change(&mut evidence);
+        judge(&fixtures::plan(), TruthExpectation { counters: true, histograms: true }, &evidence)
+    }
+
+    #[test]
+    fn two_services_that_agree_hold_and_two_that_do_not_violate() {
+        let counted = |fine, failed| judged(&[("2xx", fine), ("5xx", failed)], |_| {});
+        assert_eq!(counted(95.0, 5.0).verdict, Verdict::Held);
+        assert_eq!(counted(96.0, 5.0).reason, Some(Reason::UpstreamMiscounted));
+        assert_eq!(counted(95.0, 4.0).reason, Some(Reason::UpstreamMiscounted));
+    }
+
+    #[test]
+    fn calls_without_an_answer_may_have_been_counted_and_those_never_sent_may_not() {
+        assert_eq!(judged(&[("2xx", 93.0), ("5xx", 5.0), ("timeout", 2.0)], |_| {}).verdict, Verdict::Held);
+        let never_sent = judged(&[("2xx", 93.0), ("5xx", 5.0), ("connect_error", 2.0)], |_| {});
+        assert_eq!(never_sent.reason, Some(Reason::UpstreamMiscounted), "{}", never_sent.sentence);
+    }
+
+    #[test]
+    fn requests_sent_directly_are_none_of_the_gateways() {
+        let direct = |outcomes: &[(&str, f64)]| {
+            judged(outcomes, |it| it.ledger.as_mut().unwrap().rows[0].direct = true)
+        };
+        assert_eq!(direct(&[("2xx", 0.0), ("5xx", 0.0)]).verdict, Verdict::Held);
+        assert_eq!(direct(&[("2xx", 1.0), ("5xx", 0.0)]).reason, Some(Reason::UpstreamMiscounted));
+    }
+
+    #[test]
+    fn the_second_witness_narrows_what_the_ledger_leaves_unknown() {
+        let record = judged(&[("2xx", 95.0), ("5xx", 5.0)], |it| {
+            it.ledger.as_mut().unwrap().rows[0].closed.insert(200, 90);
+            it.ledger.as_mut().unwrap().rows[0].unknown = 10;
+        });
+        assert_eq!(record.verdict, Verdict::Held, "{}", record.sentence);
+        let said = "user: ledger 95 to 105, those who call it say 100, Prometheus 100";
+        assert!(record.findings.iter().any(|one| one == said), "{:?}", record.findings);
+    }
+
+    #[test]
+    fn without_the_gateways_counter_there_is_no_second_witness() {
+        let record = judged(&[], |_| {});
+        assert_eq!(record.verdict, Verdict::Held);
+        assert!(record.findings.iter().any(|one| one.starts_with("no second witness")));
+    }
+}
