@@ -202,13 +202,12 @@ impl AlertPlan {
     pub fn unsolved(&self, fault: &Fault) -> Crossing {
         let lasts = fault.lasts().as_secs_f64() / f64::from(self.speed);
         let delay = match (&self.analysis.shape, fault) {
-            // What piles up reaches its threshold at some time.
-            (Shape::Gauge { .. }, _) => lasts,
+            // What piles up reaches its threshold at some time, and what hangs is counted at the end.
+            (Shape::Gauge { .. }, _) | (_, Fault::Hang { .. }) => lasts,
             // Slow requests are counted when they end.
             (_, Fault::Latency { added: delay, .. } | Fault::SlowBody { takes: delay, .. }) => {
                 delay.as_secs_f64()
             }
-            (_, Fault::Hang { .. }) => lasts,
             (
                 _,
                 Fault::Errors { .. }

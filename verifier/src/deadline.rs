@@ -273,45 +273,40 @@ impl Clockwork {
     ///
     /// Alertmanager waits 0.5 s after the first failed try and 1.5 times as long after each further one, each time up
     /// to half less or more. After its notify timeout, [`SHORTEST_NOTIFY_TIMEOUT`] or the group interval if that is
-    /// longer, it gives up and begins anew at the next tick.
+    /// longer, it gives up, and begins anew at once: the group's next tick is due by then.
     pub fn with_failing_receiver(&self, window: Window, from: f64, until: f64) -> Window {
         if window.latest < from || window.earliest > until {
             return window;
         }
-        let failing = (until - window.earliest).max(0.0);
         let timeout = self.group_interval.max(SHORTEST_NOTIFY_TIMEOUT);
-        let retry = longest_retry(failing.min(timeout));
-        let gives_up = failing + retry >= timeout;
-        let tick = if gives_up { self.group_interval } else { 0.0 };
+        let failing = ((until - window.latest).max(0.0), (until - window.earliest).max(0.0));
+        let wait = longest_wait(failing, timeout);
         Window {
-            latest: window.latest.max(until + retry + tick + SLACK),
+            latest: window.latest.max(until + wait + SLACK),
             computed_from: format!(
-                "{}; the receiver fails until {until:.2}s: + retry of at most {retry:.2}s{}",
-                window.computed_from,
-                if gives_up {
-                    format!(
-                        " + group_interval {}s after the notify timeout of {timeout}s",
-                        self.group_interval
-                    )
-                } else {
-                    String::new()
-                }
+                "{}; the receiver fails until {until:.2}s, and {wait:.2}s is the longest wait for a further try, notify timeout {timeout}s",
+                window.computed_from
             ),
             ..window
         }
     }
 }
 
-/// The longest that Alertmanager can be waiting for its next try, `failing` seconds after its first one failed: the n-th
-/// wait is 0.5·1.5ⁿ s, at most 60 s, times a factor between 0.5 and 1.5. As many waits as possible, each as short as
-/// possible, have passed; the one that runs is as long as possible.
-fn longest_retry(failing: f64) -> f64 {
-    let (mut wait, mut passed) = (FIRST_RETRY, 0.0);
-    while wait < LONGEST_RETRY && passed + 0.5 * wait <= failing {
-        passed += 0.5 * wait;
-        wait = (wait * 1.5).min(LONGEST_RETRY);
+/// The longest that Alertmanager can be waiting for its next try, between so many seconds after its first one failed: the
+/// n-th wait is 0.5·1.5ⁿ s, at most 60 s, times a factor between 0.5 and 1.5. As many waits as possible, each as short as
+/// possible, have passed; the one that runs is as long as possible, and `timeout` ends it.
+fn longest_wait((shortest, longest): (f64, f64), timeout: f64) -> f64 {
+    let waits = std::iter::successors(Some((0.0, FIRST_RETRY)), |(passed, wait)| {
+        Some((passed + 0.5 * wait, (wait * 1.5_f64).min(LONGEST_RETRY)))
+    });
+    if longest < timeout {
+        let begun = waits.take_while(|(passed, _)| *passed <= longest);
+        let runs = begun.fold(0.0, |_, (_, wait)| 1.5 * wait);
+        return runs.min(timeout - shortest);
     }
-    1.5 * wait
+    // It gave up once or more: nobody knows how long ago it began anew.
+    let begun = waits.take_while(|(passed, _)| *passed < timeout);
+    begun.fold(0.0, |most, (passed, wait)| most.max((1.5 * wait).min(timeout - passed)))
 }
 
 /// The smallest multiple of `step` that is at least `value`, with a nanosecond of tolerance for binary fractions.
@@ -403,16 +398,21 @@ mod tests {
         let two_seconds = failing(0.0, 2.0);
         assert!(two_seconds.holds(2.0 + 2.5) && !two_seconds.holds(2.0 + 3.1), "{two_seconds:?}");
         assert!((two_seconds.earliest - window().earliest).abs() < 1e-9);
-        assert!(!two_seconds.computed_from.contains("notify timeout"));
+        // It gives up 10 s after its first try and begins anew at once.
+        let nearly = failing(0.0, 9.9);
+        assert!(nearly.holds(9.9 + 0.6) && !nearly.holds(9.9 + 1.2), "{nearly:?}");
         let given_up = failing(0.0, 12.0);
-        assert!(given_up.computed_from.contains("notify timeout of 10s"), "{given_up:?}");
+        assert!(given_up.holds(12.0 + 6.0) && !given_up.holds(12.0 + 8.0), "{given_up:?}");
     }
 
     #[test]
-    fn the_longest_retry_grows_with_the_time_of_failing_up_to_its_limit() {
-        assert!((longest_retry(0.0) - 0.75).abs() < 1e-9);
-        assert!((longest_retry(0.25) - 1.125).abs() < 1e-9);
-        assert!((longest_retry(10_000.0) - 90.0).abs() < 1e-9);
+    fn the_longest_wait_for_a_further_try_grows_up_to_what_the_timeout_leaves() {
+        let wait = |failing: f64, timeout| longest_wait((failing, failing), timeout);
+        assert!((wait(0.0, 10.0) - 0.75).abs() < 1e-9);
+        assert!((wait(0.25, 10.0) - 1.125).abs() < 1e-9);
+        assert!((wait(9.0, 10.0) - 1.0).abs() < 1e-9);
+        assert!((wait(10_000.0, 20_000.0) - 90.0).abs() < 1e-9);
+        assert!(wait(25.0, 10.0) > 5.0 && wait(25.0, 10.0) < 7.0);
     }
 
     #[test]

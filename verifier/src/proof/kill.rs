@@ -15,7 +15,7 @@ pub(super) fn proof(
         return Err(format!("nobody saw the process of {part} end"));
     };
     let own = || parts.iter().filter(|one| one.part == part);
-    let Some(before) = own().filter(|one| one.at <= span.asked).last() else {
+    let Some(before) = own().rfind(|one| one.at <= span.asked) else {
         return Err(format!("{witnessed}; the process of {part} was not seen before"));
     };
     if let Some(still) = own().find(|one| one.at >= span.injected && one.pid == before.pid) {

@@ -15,7 +15,7 @@ pub(super) fn proof(
     looks: &[MetricsLook],
 ) -> Result<String, String> {
     let own = || looks.iter().filter(|one| &one.service == service);
-    let right = own().filter(|one| one.at <= span.asked).last().map(|one| &one.found);
+    let right = own().rfind(|one| one.at <= span.asked).map(|one| &one.found);
     let Some(MetricsFound::Routes(right)) = right.filter(|found| has_routes(found)) else {
         return Err(format!("the metrics of {service} were not seen to be right before the fault"));
     };
@@ -36,14 +36,14 @@ fn has_routes(found: &MetricsFound) -> bool {
 
 fn is_wrong(how: BadMetrics, found: &MetricsFound, right: &BTreeSet<String>) -> bool {
     match (how, found) {
-        (_, MetricsFound::Nothing(_)) => false,
         (BadMetrics::Garbage, MetricsFound::Garbage(_)) => true,
         (BadMetrics::Missing, MetricsFound::Routes(routes)) => routes.is_empty(),
         // Routes may come with requests, and never go.
         (BadMetrics::WrongLabels, MetricsFound::Routes(routes)) => {
             !routes.is_empty() && !right.is_subset(routes) && !routes.is_subset(right)
         }
-        (BadMetrics::Garbage, MetricsFound::Routes(_))
+        (_, MetricsFound::Nothing(_))
+        | (BadMetrics::Garbage, MetricsFound::Routes(_))
         | (BadMetrics::Missing | BadMetrics::WrongLabels, MetricsFound::Garbage(_)) => false,
     }
 }
