@@ -1,7 +1,7 @@
 //! What the running configuration makes of an expected alert: its rule, its route, its clockwork and how its
 //! expression follows the fault.
 
-use firedrill_drill::{AlertExpectation, Fault};
+use firedrill_drill::{AlertExpectation, AlertOutcome, Fault};
 use firedrill_record::{FaultRecord, Labels, Ledger, Reason, ServiceName};
 use firedrill_rulebook::{
     AlertmanagerConfig, Analysis, Comparison, Grouping, LabelMatcher, LoadedRules, MatchOperator,
@@ -10,6 +10,7 @@ use firedrill_rulebook::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cause::is_immediate;
 use crate::deadline::{Clockwork, Crossing};
 use crate::evidence::{LiveConfiguration, LiveRule};
 use crate::plan::Plan;
@@ -31,6 +32,8 @@ pub struct AlertPlan {
     pub history: f64,
     /// Whether a mute or active time interval of the route keeps it silent whenever that is.
     pub always_muted: bool,
+    /// By how much time was compressed.
+    speed: u32,
 }
 
 /// Why there is no plan: a reason and a sentence.
@@ -152,23 +155,74 @@ impl AlertPlan {
             group_interval: route.group_interval.as_secs_f64(),
         };
         let always_muted = route.mute_time_intervals.iter().any(|name| alertmanager.is_always(name));
-        Ok(Self { rule: rule.clone(), labels, route, clockwork, analysis, history, always_muted })
+        Ok(Self {
+            rule: rule.clone(),
+            labels,
+            route,
+            clockwork,
+            analysis,
+            history,
+            always_muted,
+            speed: plan.speed,
+        })
     }
 
-    /// How the expression follows `fault` when the ledger shows `baseline`.
-    pub fn crossing(&self, baseline: &Baseline) -> Crossing {
-        self.crossing_of(baseline.ratio_before(), baseline.ratio_during())
+    /// How the expression follows `fault`: by what the ledger shows of it, or before anything was measured by what is
+    /// planned. Solved are error ratios under injected errors, and gauges that tell whether a part that is gone is there;
+    /// everything else has an outer bound.
+    pub fn crossing(&self, fault: &Fault, baseline: Option<&Baseline>) -> Crossing {
+        let solved = match (&self.analysis.shape, fault) {
+            (Shape::Gauge { selector, .. }, _) if is_immediate(selector.metric.as_deref(), fault) => {
+                Some(Crossing::Immediate)
+            }
+            (_, Fault::Errors { service, ratio, .. }) => {
+                let is_own = self.labels.get("service").is_none_or(|own| own == service.as_str());
+                match baseline {
+                    Some(it) => self.ratio(it.ratio_before(), it.ratio_during()),
+                    // How much of it callers see is not known before.
+                    None => self.ratio(0.0, ratio.share()).filter(|_| is_own),
+                }
+            }
+            (
+                _,
+                Fault::Latency { .. }
+                | Fault::Hang { .. }
+                | Fault::Refuse { .. }
+                | Fault::SlowBody { .. }
+                | Fault::Memory { .. }
+                | Fault::Cpu { .. }
+                | Fault::BadMetrics { .. }
+                | Fault::Kill { .. },
+            ) => None,
+        };
+        solved.unwrap_or_else(|| self.unsolved(fault))
     }
 
-    /// How the expression can follow `fault` at most, before anything was measured.
-    pub fn planned_crossing(&self, fault: &Fault) -> Crossing {
-        match fault {
-            Fault::Errors { ratio, .. } => self.crossing_of(0.0, ratio.share()),
-            _ => Crossing::Within { history: self.history },
-        }
+    /// The outer bound of how the expression follows `fault`.
+    pub fn unsolved(&self, fault: &Fault) -> Crossing {
+        let lasts = fault.lasts().as_secs_f64() / f64::from(self.speed);
+        let delay = match (&self.analysis.shape, fault) {
+            // What piles up reaches its threshold at some time, and what hangs is counted at the end.
+            (Shape::Gauge { .. }, _) | (_, Fault::Hang { .. }) => lasts,
+            // Slow requests are counted when they end.
+            (_, Fault::Latency { added: delay, .. } | Fault::SlowBody { takes: delay, .. }) => {
+                delay.as_secs_f64()
+            }
+            (
+                _,
+                Fault::Errors { .. }
+                | Fault::Refuse { .. }
+                | Fault::Memory { .. }
+                | Fault::Cpu { .. }
+                | Fault::BadMetrics { .. }
+                | Fault::Kill { .. },
+            ) => 0.0,
+        };
+        Crossing::Within { history: self.history, delay }
     }
 
-    fn crossing_of(&self, before: f64, during: f64) -> Crossing {
+    /// The crossing of an error ratio that steps from `before` to `during`; none for other shapes.
+    fn ratio(&self, before: f64, during: f64) -> Option<Crossing> {
         match &self.analysis.shape {
             Shape::Ratio {
                 op: Comparison::Greater | Comparison::GreaterOrEqual,
@@ -178,31 +232,35 @@ impl AlertPlan {
                 total,
                 by,
             } if is_error_ratio_by_service(bad, total, by) => {
-                Crossing::Ratio { window: window.as_secs_f64(), threshold: *threshold, before, during }
+                Some(Crossing::Ratio { window: window.as_secs_f64(), threshold: *threshold, before, during })
             }
-            Shape::Gauge { .. } => Crossing::Immediate,
             Shape::Ratio { .. }
+            | Shape::Gauge { .. }
             | Shape::RateThreshold { .. }
             | Shape::Quantile { .. }
             | Shape::Absent { .. }
             | Shape::Constant { .. }
-            | Shape::Other { .. } => Crossing::Within { history: self.history },
+            | Shape::Other { .. } => None,
         }
     }
 
-    /// The service whose requests the rule looks at: the expected label, else the one the fault is on.
-    pub fn service(&self, fault: &Fault) -> ServiceName {
-        self.labels
-            .get("service")
-            .and_then(|name| name.parse().ok())
-            .or_else(|| fault.part().parse().ok())
-            .expect("x")
+    /// Whether its condition is the share of failed requests that the ledger knows too.
+    pub fn is_error_ratio(&self) -> bool {
+        self.ratio(0.0, 0.0).is_some()
+    }
+
+    /// The service whose requests the rule looks at: the expected label, else the one that the fault is on. None when
+    /// that is no service.
+    pub fn service(&self, plan: &Plan, fault: &Fault) -> Option<ServiceName> {
+        let name = self.labels.get("service").map_or(fault.part(), String::as_str);
+        plan.services.iter().find(|service| service.as_str() == name).cloned()
     }
 
     /// Why too few events fall into the rule's window to tell the measured ratio from chance: the threshold must be
     /// five standard deviations away, σ² = e(1−e)/n. None when there are enough.
     pub fn too_few_events(&self, baseline: &Baseline) -> Option<String> {
-        let Crossing::Ratio { window, threshold, during, .. } = self.crossing(baseline) else { return None };
+        let ratio = self.ratio(baseline.ratio_before(), baseline.ratio_during())?;
+        let Crossing::Ratio { window, threshold, during, .. } = ratio else { return None };
         let events = baseline.per_second * window;
         let sigma = (during * (1.0 - during) / events.max(1.0)).sqrt();
         let distance = (during - threshold).abs();
@@ -280,18 +338,19 @@ fn route_of(
     labels: &Labels,
     expectation: &AlertExpectation,
 ) -> Result<ResolvedRoute, NoPlan> {
-    let routes = alertmanager.routes_for(labels);
+    let mut routes = alertmanager.routes_for(labels);
     let receivers: Vec<String> =
         routes.iter().map(|route| format!("{} by {}", route.receiver, route.path)).collect();
-    routes
-        .into_iter()
-        .find(|route| expectation.outcome == firedrill_drill::AlertOutcome::Notified(route.receiver.clone()))
-        .ok_or_else(|| {
-            (
-                Reason::NotRouted,
-                format!("{expectation} is routed to {}, not to {}", receivers.join(" and "), "another"),
-            )
-        })
+    let (position, wanted) = match &expectation.outcome {
+        AlertOutcome::Notified(receiver) => {
+            (routes.iter().position(|route| route.receiver == *receiver), format!("to {receiver}"))
+        }
+        // Inhibition comes before every route.
+        AlertOutcome::InhibitedBy(_) => ((!routes.is_empty()).then_some(0), "anywhere".to_owned()),
+    };
+    position.map(|position| routes.swap_remove(position)).ok_or_else(|| {
+        (Reason::NotRouted, format!("{expectation} is routed to {}, not {wanted}", receivers.join(" and ")))
+    })
 }
 
 /// The live rules as the rulebook knows them, and where `wanted` stands among them.
@@ -371,7 +430,7 @@ mod tests {
         assert!((plan.history - 5.0).abs() < 1e-9, "{}", plan.history);
         let fault = &fixtures::plan().faults[0].1;
         assert!(
-            matches!(plan.planned_crossing(fault), Crossing::Ratio { threshold, .. } if (threshold - 0.05).abs() < 1e-9)
+            matches!(plan.crossing(fault, None), Crossing::Ratio { threshold, .. } if (threshold - 0.05).abs() < 1e-9)
         );
     }
 
@@ -395,6 +454,24 @@ mod tests {
         .unwrap_err();
         assert_eq!(reason, Reason::NotRouted);
         assert!(why.contains("nobody"), "{why}");
+    }
+
+    #[test]
+    fn only_errors_and_parts_that_are_gone_are_solved() {
+        let up = made(|live| live.rules[0].expr = "up{job=\"services\"} == 0".into()).unwrap();
+        let errors = made(|_| {}).unwrap();
+        let lasts = std::time::Duration::from_mins(1);
+        let kill = |part: &str| Fault::Kill { part: part.into(), lasts };
+        let hang = Fault::Hang { service: "user".parse().unwrap(), lasts };
+        let of_another =
+            Fault::Errors { service: "auth".parse().unwrap(), ratio: "1%".parse().unwrap(), lasts };
+        assert_eq!(up.crossing(&kill("user"), None), Crossing::Immediate);
+        assert!(matches!(up.crossing(&hang, None), Crossing::Within { .. }));
+        assert!(matches!(errors.crossing(&kill("auth"), None), Crossing::Within { .. }));
+        // Nobody knows before how much of another service's errors show here.
+        assert!(matches!(errors.crossing(&of_another, None), Crossing::Within { .. }));
+        let seen = Baseline { before: (500, 0), during: (1000, 300), per_second: 100.0 };
+        assert!(matches!(errors.crossing(&of_another, Some(&seen)), Crossing::Ratio { .. }));
     }
 
     #[test]

@@ -10,6 +10,15 @@ const SLACK: f64 = 0.4;
 /// The clocks of two processes of one host, read in milliseconds, may disagree by so much, in seconds.
 const CLOCK: f64 = 0.02;
 
+/// Alertmanager's first wait between two tries, in seconds, before its random factor.
+const FIRST_RETRY: f64 = 0.5;
+
+/// Its longest one.
+const LONGEST_RETRY: f64 = 60.0;
+
+/// Alertmanager does not give a notification up before so many seconds.
+const SHORTEST_NOTIFY_TIMEOUT: f64 = 10.0;
+
 /// How far a measured ratio may be from the computed one, as a share of the window: the samples in a window do not
 /// reach its edges, and extrapolation fills the rest.
 const RATIO_TOLERANCE: f64 = 0.05;
@@ -49,10 +58,12 @@ pub enum Crossing {
     },
     /// A value that is true as soon as it is scraped.
     Immediate,
-    /// A shape that is not solved: somewhere within its longest history.
+    /// A shape that is not solved for this cause: somewhere within its longest history, and what the cause adds.
     Within {
         /// The longest history the expression looks at.
         history: f64,
+        /// How much later than it begins, and than it ends, the cause can show in a metric.
+        delay: f64,
     },
 }
 
@@ -86,7 +97,7 @@ impl Crossing {
                 (crossing - tolerance, crossing + tolerance)
             }),
             Self::Immediate => Some((0.0, 0.0)),
-            Self::Within { history } => Some((0.0, history)),
+            Self::Within { history, delay } => Some((0.0, history + delay)),
         }
     }
 
@@ -101,7 +112,18 @@ impl Crossing {
                 (drain - tolerance, drain + tolerance)
             }
             Self::Immediate => (0.0, 0.0),
-            Self::Within { history } => (0.0, history),
+            Self::Within { history, delay } => (0.0, history + delay),
+        }
+    }
+
+    /// How long the expression may still be true after the cause ended, as far as an alert that fires only then counts as
+    /// one that can fire: a solved ratio says exactly when it crosses, and its alert is to fire while the cause lasts.
+    fn lingers(self, clockwork: &Clockwork) -> f64 {
+        let unseen = clockwork.scrape + clockwork.evaluation + clockwork.recording_delay;
+        match self {
+            Self::Ratio { .. } => 0.0,
+            Self::Immediate => unseen,
+            Self::Within { history, delay } => unseen + history + delay,
         }
     }
 
@@ -112,8 +134,10 @@ impl Crossing {
                 format!("{formula} with w={window}s θ={threshold} r0={before:.4} r1={during:.4}")
             }
             Self::Immediate => "true as soon as it is scraped".to_owned(),
-            Self::Within { history } => {
-                format!("unsolved shape, outer bound: its history of {history}s")
+            Self::Within { history, delay } => {
+                format!(
+                    "not solved for this cause, outer bound: its history of {history}s and {delay}s until the cause shows"
+                )
             }
         }
     }
@@ -134,7 +158,7 @@ impl Clockwork {
             return Some(format!("the fault drives the ratio to {during:.4}, the threshold is {threshold}"));
         };
         let needed = earliest.max(0.0) + self.pending_time();
-        (needed > lasts).then(|| {
+        (needed > lasts + crossing.lingers(self)).then(|| {
             format!(
                 "the fault lasts {lasts:.2}s and the alert needs {needed:.2}s: {:.2}s to cross and ⌈F/E⌉·E = {:.2}s of `for`",
                 earliest.max(0.0),
@@ -217,8 +241,19 @@ impl Clockwork {
     }
 
     /// From the resolving evaluation to the receiver having the notification, when it came `since_flush` seconds after
-    /// the group's first flush: Alertmanager's ticks fall at first flush + `n·group_interval`.
-    pub fn resolved_to_delivered(&self, since_flush: f64) -> Window {
+    /// the group's first flush: Alertmanager's ticks fall at first flush + `n·group_interval`. None when a flush took
+    /// longer than that, which moves all later ticks.
+    pub fn resolved_to_delivered(&self, since_flush: Option<f64>) -> Window {
+        let Some(since_flush) = since_flush else {
+            return Window {
+                earliest: -CLOCK,
+                latest: self.evaluation + self.group_interval + SLACK,
+                computed_from: format!(
+                    "some tick, outer bound: E {}s + group_interval {}s; an earlier notification took longer than that and moved the ticks",
+                    self.evaluation, self.group_interval
+                ),
+            };
+        };
         let to_tick = round_up(since_flush.max(0.0), self.group_interval) - since_flush;
         // What Alertmanager gets just before a tick is told at this one or at the next.
         let close = to_tick < self.evaluation + SLACK;
@@ -232,6 +267,46 @@ impl Clockwork {
             ),
         }
     }
+
+    /// `window` of a delivery to a receiver that fails from `from` to `until`, in seconds after the step before: when
+    /// the first try can fall into that time, the last one comes a retry after it.
+    ///
+    /// Alertmanager waits 0.5 s after the first failed try and 1.5 times as long after each further one, each time up
+    /// to half less or more. After its notify timeout, [`SHORTEST_NOTIFY_TIMEOUT`] or the group interval if that is
+    /// longer, it gives up, and begins anew at once: the group's next tick is due by then.
+    pub fn with_failing_receiver(&self, window: Window, from: f64, until: f64) -> Window {
+        if window.latest < from || window.earliest > until {
+            return window;
+        }
+        let timeout = self.group_interval.max(SHORTEST_NOTIFY_TIMEOUT);
+        let failing = ((until - window.latest).max(0.0), (until - window.earliest).max(0.0));
+        let wait = longest_wait(failing, timeout);
+        Window {
+            latest: window.latest.max(until + wait + SLACK),
+            computed_from: format!(
+                "{}; the receiver fails until {until:.2}s, and {wait:.2}s is the longest wait for a further try, notify timeout {timeout}s",
+                window.computed_from
+            ),
+            ..window
+        }
+    }
+}
+
+/// The longest that Alertmanager can be waiting for its next try, between so many seconds after its first one failed: the
+/// n-th wait is 0.5·1.5ⁿ s, at most 60 s, times a factor between 0.5 and 1.5. As many waits as possible, each as short as
+/// possible, have passed; the one that runs is as long as possible, and `timeout` ends it.
+fn longest_wait((shortest, longest): (f64, f64), timeout: f64) -> f64 {
+    let waits = std::iter::successors(Some((0.0, FIRST_RETRY)), |(passed, wait)| {
+        Some((passed + 0.5 * wait, (wait * 1.5_f64).min(LONGEST_RETRY)))
+    });
+    if longest < timeout {
+        let begun = waits.take_while(|(passed, _)| *passed <= longest);
+        let runs = begun.fold(0.0, |_, (_, wait)| 1.5 * wait);
+        return runs.min(timeout - shortest);
+    }
+    // It gave up once or more: nobody knows how long ago it began anew.
+    let begun = waits.take_while(|(passed, _)| *passed < timeout);
+    begun.fold(0.0, |most, (passed, wait)| most.max((1.5 * wait).min(timeout - passed)))
 }
 
 /// The smallest multiple of `step` that is at least `value`, with a nanosecond of tolerance for binary fractions.
@@ -297,10 +372,47 @@ mod tests {
 
     #[test]
     fn a_resolved_alert_is_told_at_the_next_tick_of_its_group() {
-        let window = clockwork().resolved_to_delivered(7.0);
+        let window = clockwork().resolved_to_delivered(Some(7.0));
         assert!(window.holds(3.0) && !window.holds(2.5) && !window.holds(4.0), "{window:?}");
-        let close = clockwork().resolved_to_delivered(9.4);
+        let close = clockwork().resolved_to_delivered(Some(9.4));
         assert!(close.holds(0.6) && close.holds(5.6), "{close:?}");
+    }
+
+    #[test]
+    fn an_unsolved_condition_may_fire_while_its_history_still_shows_the_cause() {
+        let unsolved = Crossing::Within { history: 5.0, delay: 0.0 };
+        assert!(clockwork().cannot_fire(unsolved, 1.0).is_none());
+        assert!(clockwork().cannot_fire(Crossing::Within { history: 1.0, delay: 0.0 }, 1.0).is_some());
+        assert!(clockwork().cannot_fire(Crossing::Immediate, 4.8).is_none());
+        assert!(clockwork().cannot_fire(Crossing::Immediate, 4.0).is_some());
+    }
+
+    #[test]
+    fn a_failing_receiver_allows_one_retry_after_it_works_again() {
+        let window = || clockwork().received_to_delivered();
+        let failing = |from, until| clockwork().with_failing_receiver(window(), from, until);
+        // Over before the first try, or begun after it: nothing changes.
+        assert_eq!(failing(-3.0, 0.1), window());
+        assert_eq!(failing(1.0, 9.0), window());
+        // 2 s of failing: waits of 0.25, 0.375, 0.5625 may have passed, and one of at most 1.5·1.6875 s runs.
+        let two_seconds = failing(0.0, 2.0);
+        assert!(two_seconds.holds(2.0 + 2.5) && !two_seconds.holds(2.0 + 3.1), "{two_seconds:?}");
+        assert!((two_seconds.earliest - window().earliest).abs() < 1e-9);
+        // It gives up 10 s after its first try and begins anew at once.
+        let nearly = failing(0.0, 9.9);
+        assert!(nearly.holds(9.9 + 0.6) && !nearly.holds(9.9 + 1.2), "{nearly:?}");
+        let given_up = failing(0.0, 12.0);
+        assert!(given_up.holds(12.0 + 6.0) && !given_up.holds(12.0 + 8.0), "{given_up:?}");
+    }
+
+    #[test]
+    fn the_longest_wait_for_a_further_try_grows_up_to_what_the_timeout_leaves() {
+        let wait = |failing: f64, timeout| longest_wait((failing, failing), timeout);
+        assert!((wait(0.0, 10.0) - 0.75).abs() < 1e-9);
+        assert!((wait(0.25, 10.0) - 1.125).abs() < 1e-9);
+        assert!((wait(9.0, 10.0) - 1.0).abs() < 1e-9);
+        assert!((wait(10_000.0, 20_000.0) - 90.0).abs() < 1e-9);
+        assert!(wait(25.0, 10.0) > 5.0 && wait(25.0, 10.0) < 7.0);
     }
 
     #[test]
@@ -321,7 +433,7 @@ mod tests {
             clockwork.firing_to_received(),
             clockwork.received_to_delivered(),
             clockwork.undone_to_resolved(crossing, 0.0),
-            clockwork.resolved_to_delivered(7.0),
+            clockwork.resolved_to_delivered(Some(7.0)),
         ] {
             assert!(window.latest - window.earliest <= widest, "{window:?}");
         }

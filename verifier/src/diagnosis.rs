@@ -26,7 +26,8 @@ pub(crate) fn first_broken_link(
     if life.received.is_none() {
         return never_received(alert, evidence);
     }
-    if life.delivered.is_none() {
+    // An alert that is inhibited goes from received to resolved.
+    if missing == "delivered" {
         return never_delivered(alert, evidence);
     }
     if life.resolved.is_none() {

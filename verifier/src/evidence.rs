@@ -3,7 +3,7 @@
 //! Collected while the drill runs, stored in the drill's evidence folder beside the raw replies, and read again by a
 //! later judgement. What could not be gathered is an error text in its place, never an empty success.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_record::{FaultRecord, Labels, Ledger, ServiceName};
 use jiff::Timestamp;
@@ -94,6 +94,9 @@ pub struct LiveConfiguration {
 pub struct AlertmanagerSighting {
     /// When it was looked at.
     pub seen: Timestamp,
+    /// Alertmanager's name for it: what `inhibited_by` of other alerts has.
+    #[serde(default)]
+    pub fingerprint: String,
     /// Labels.
     pub labels: Labels,
     /// When the alert started, by Prometheus.
@@ -190,6 +193,29 @@ pub struct PartSample {
     pub open_fds: u64,
 }
 
+/// The harness's own look at a service's `/metrics`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricsLook {
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// The service.
+    pub service: ServiceName,
+    /// What was there.
+    pub found: MetricsFound,
+}
+
+/// What a look at `/metrics` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricsFound {
+    /// No answer with status 200, and why: this says nothing of the metrics.
+    Nothing(String),
+    /// An answer that is no exposition, and what is wrong with it.
+    Garbage(String),
+    /// An exposition; the route labels of its `http_requests_total`, empty when it has no such series.
+    Routes(BTreeSet<String>),
+}
+
 /// When a series was first seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricProbe {
@@ -263,8 +289,11 @@ pub struct Evidence {
     pub counters_before: Gathered<CounterSnapshot>,
     /// Counters after the drain.
     pub counters_after: Gathered<CounterSnapshot>,
-    /// Counter resets of the services between the two, by service.
+    /// The most resets that one counter of a service had between the two, by service.
     pub resets: Gathered<BTreeMap<String, f64>>,
+    /// All samples since the drill began of the counters of services whose process changed in between.
+    #[serde(default = "never_asked")]
+    pub restarted: Gathered<Vec<Series>>,
     /// Services that Prometheus scraped successfully at the end.
     pub services_up: Gathered<Vec<ServiceName>>,
     /// Diagnosis of each alert's rule.
@@ -279,10 +308,14 @@ pub struct Evidence {
     /// The processes of the stack, at most once a second each.
     #[serde(default)]
     pub parts: Vec<PartSample>,
+    /// The harness's own looks at the `/metrics` of services whose metrics a fault makes bad, at most once a second.
+    #[serde(default)]
+    pub metrics_looks: Vec<MetricsLook>,
     /// Parts of the stack that ended without being told to.
     pub lost_parts: Vec<String>,
 }
 
+/// In the place of what was not gathered yet.
 fn never_asked<T>() -> Gathered<T> {
     Err("it was never asked for".to_owned())
 }
@@ -313,12 +346,14 @@ impl Evidence {
             counters_before: never_asked(),
             counters_after: never_asked(),
             resets: never_asked(),
+            restarted: never_asked(),
             services_up: never_asked(),
             rule_probes: Vec::new(),
             metric_probes: Vec::new(),
             host: Vec::new(),
             scrape_sizes: never_asked(),
             parts: Vec::new(),
+            metrics_looks: Vec::new(),
             lost_parts: Vec::new(),
         }
     }

@@ -42,10 +42,8 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
         .collect();
     let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
     let mut faults = evidence.faults.clone();
-    if let Some(ledger) = &evidence.ledger {
-        for (record, (_, fault)) in faults.iter_mut().zip(&plan.faults) {
-            record.proof = proof::of_effect(fault, record, ledger, evidence.ended).ok();
-        }
+    for (position, record) in faults.iter_mut().enumerate() {
+        record.proof = proof::proof_of_effect(plan, evidence, position).ok();
     }
     DrillRecord {
         name: plan.drill.clone(),

@@ -5,6 +5,7 @@
 //! generator itself did.
 
 mod alert_plan;
+mod cause;
 mod checks;
 mod collect;
 mod counters;
@@ -22,8 +23,8 @@ pub use alert_plan::{AlertPlan, Baseline, longest_history_of_all};
 pub use checks::alert::Outlook;
 pub use collect::{Watch, WatchPlan, Witness};
 pub use deadline::{Clockwork, Crossing, Window};
-pub use evidence::{EndedBecause, Evidence, LiveConfiguration, LiveRule};
+pub use evidence::{EndedBecause, Evidence, LiveConfiguration, LiveRule, PartSample};
 pub use growth::growth;
 pub use judge::{judge, judge_again, outlook, progress};
 pub use plan::Plan;
-pub use proof::of_effect;
+pub use proof::proof_of_effect;

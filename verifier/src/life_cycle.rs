@@ -39,8 +39,8 @@ pub(crate) struct Subject<'a> {
     pub name: &'a str,
     /// Labels that it must carry, the run label among them.
     pub labels: &'a Labels,
-    /// The receiver that must be told.
-    pub receiver: &'a str,
+    /// The receiver that must be told; any where there is none.
+    pub receiver: Option<&'a str>,
 }
 
 impl Subject<'_> {
@@ -229,7 +229,10 @@ fn delivered<'n>(
 ) -> Option<(Timestamp, &'n NotifiedAlert)> {
     notifications
         .iter()
-        .filter(|one| one.receiver == subject.receiver && one.received_at >= not_before - SAME_START)
+        .filter(|one| {
+            subject.receiver.is_none_or(|wanted| one.receiver == wanted)
+                && one.received_at >= not_before - SAME_START
+        })
         .filter_map(|one| {
             let alert =
                 one.alerts.iter().find(|alert| alert.status == status && subject.is(&alert.labels))?;
@@ -265,7 +268,7 @@ mod tests {
         evidence.evaluated_until = evaluated_until;
         let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
         LifeCycle::follow(
-            &Subject { name: "A", labels: &labels, receiver: "r" },
+            &Subject { name: "A", labels: &labels, receiver: Some("r") },
             &evidence,
             at(cause_ms),
             0.25,

@@ -6,7 +6,7 @@ use firedrill_drill::Fault;
 use firedrill_loadgen::RunningLoad;
 use firedrill_record::{FaultRecord, RunEventKind};
 use firedrill_stack::InjectedFault;
-use firedrill_verifier::{Plan, Watch, of_effect};
+use firedrill_verifier::{Plan, Watch, proof_of_effect};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -92,9 +92,8 @@ impl DrillRun<'_> {
 
     /// Tells of each fault whether the evidence proves its effect.
     pub(super) fn tell_proofs(&self, plan: &Plan, watch: &Watch) {
-        let Some(ledger) = &watch.evidence.ledger else { return };
-        for (record, (_, fault)) in watch.evidence.faults.iter().zip(&plan.faults) {
-            match of_effect(fault, record, ledger, watch.evidence.ended) {
+        for (position, (_, fault)) in plan.faults.iter().enumerate().take(watch.evidence.faults.len()) {
+            match proof_of_effect(plan, &watch.evidence, position) {
                 Ok(proof) => self.events.tell(RunEventKind::FaultProved { fault: fault.to_string(), proof }),
                 Err(why) => self.events.warn(format!("no effect of {fault}: {why}")),
             }

@@ -225,6 +225,7 @@ impl DrillRun<'_> {
         let mut shift = 0.0;
         let mut told = BTreeMap::new();
         let mut looks = 0_u32;
+        let spoilt = self.services_with_bad_metrics(plan);
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -237,6 +238,8 @@ impl DrillRun<'_> {
                 }
             }
             watch.look(self.witness).await?;
+            watch.look_at_processes(&self.processes());
+            watch.look_at_metrics(&spoilt).await;
             watch.evidence.ledger = Some(load.snapshot());
             looks += 1;
             self.tell_progress(plan, watch, load, looks, &mut told);

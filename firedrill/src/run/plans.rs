@@ -1,8 +1,9 @@
 //! What a drill asks of the judge, of the watch and of the load generator, each in its own words.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use firedrill_drill::Action;
+use firedrill_drill::{Action, Fault};
 use firedrill_loadgen::LoadPlan;
 use firedrill_record::ServiceName;
 use firedrill_verifier::{Plan, WatchPlan};
@@ -15,7 +16,34 @@ const NOTIFICATION_SERVICE: &str = "notification";
 /// Service that carries chat loads.
 const CHAT_SERVICE: &str = "chat";
 
+/// The name under which the harness looks at itself.
+const HARNESS: &str = "firedrill";
+
 impl DrillRun<'_> {
+    /// The processes to look at: those of the stack and the harness itself.
+    pub(super) fn processes(&self) -> BTreeMap<String, u32> {
+        let mut processes = self.stack.processes();
+        processes.insert(HARNESS.to_owned(), std::process::id());
+        processes
+    }
+
+    /// The services whose `/metrics` a fault of the drill makes bad, and where they are.
+    pub(super) fn services_with_bad_metrics(&self, plan: &Plan) -> BTreeMap<ServiceName, SocketAddr> {
+        let services = &self.stack.addresses().services;
+        let spoilt = plan.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::BadMetrics { service, .. } => Some((service.clone(), *services.get(service)?)),
+            Fault::Errors { .. }
+            | Fault::Latency { .. }
+            | Fault::Hang { .. }
+            | Fault::Refuse { .. }
+            | Fault::SlowBody { .. }
+            | Fault::Memory { .. }
+            | Fault::Cpu { .. }
+            | Fault::Kill { .. } => None,
+        });
+        spoilt.collect()
+    }
+
     /// For each receiver the indices of its webhooks that go to the service that stores notifications.
     fn webhooks(&self) -> BTreeMap<String, BTreeSet<u32>> {
         let addresses = self.stack.addresses();

@@ -48,7 +48,7 @@ reasons! {
     NeverFired = "never-fired", Violated, "The alert was pending and never fired although `for` had passed.";
     NotReceived = "not-received", Violated, "The alert fired and Alertmanager never had it.";
     Inhibited = "inhibited", Violated, "Alertmanager inhibited the alert.";
-    NotInhibited = "not-inhibited", Violated, "The alert was notified although another one should have inhibited it.";
+    NotInhibited = "not-inhibited", Violated, "Alertmanager did not suppress the alert, or told a receiver of it, although the one that should inhibit it was active.";
     Silenced = "silenced", Violated, "A silence suppressed the alert.";
     Muted = "muted", Violated, "A mute or active time interval of the route suppressed the notification.";
     ReceiverRefused = "receiver-refused", Violated, "Alertmanager tried to notify the receiver and its requests failed.";
@@ -67,12 +67,14 @@ reasons! {
     TargetAbsent = "target-absent", Violated, "Prometheus does not scrape a service that received load.";
     MessagesMiscounted = "messages-miscounted", Violated, "Chat messages counted by the service differ from those sent or received.";
     ResourcesGrew = "resources-grew", Violated, "A part's memory, file descriptors or series grew over the windows of a soak beyond what is allowed.";
+    UpstreamMiscounted = "upstream-miscounted", Violated, "What the gateway counted of a service and what the service counted itself cannot both be true.";
     LoadMissed = "load-missed", Violated, "A load threshold was missed although the harness itself could have made the load.";
 
     NotCompressible = "not-compressible", Inconclusive, "The rule cannot be compressed in time and was left out at this speed.";
     FaultNotInjected = "fault-not-injected", Inconclusive, "The fault could not be injected.";
     FaultWithoutEffect = "fault-without-effect", Inconclusive, "The fault was switched on, and nothing outside its switch shows an effect.";
     AlreadyActive = "already-active", Inconclusive, "The expected alert was active before its cause.";
+    InhibitorNotActive = "inhibitor-not-active", Inconclusive, "The alert that should inhibit was not active together with the inhibited one.";
     NotSettled = "not-settled", Inconclusive, "The stack did not become steady before the fault's start was due.";
     TooFewEvents = "too-few-events", Inconclusive, "Too few events fall into the rule's window to tell a ratio from chance.";
     LoadNotAchieved = "load-not-achieved", Inconclusive, "The harness did not make the load that the judgement stands on.";

@@ -224,6 +224,7 @@ pub(crate) fn alert_evidence() -> Evidence {
         starts_at: at(16_000),
         ends_at: at(17_000),
         updated_at: at(16_005),
+        fingerprint: String::new(),
         state: "active".into(),
         inhibited_by: Vec::new(),
         silenced_by: Vec::new(),

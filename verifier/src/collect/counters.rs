@@ -46,6 +46,22 @@ pub(super) async fn settled(
     }
 }
 
+/// All samples within `window` of the counters that are followed through the restarts of `services`.
+pub(super) async fn every_sample(
+    prometheus: &Prometheus,
+    services: &[String],
+    window: &str,
+) -> Gathered<Vec<Series>> {
+    // Names of services are letters, digits and hyphens: nothing in them is special in a regular expression.
+    let selector = format!(
+        "{{__name__=~\"http_requests_total|messages_sent_total|messages_delivered_total|upstream_requests_total\",service=~\"{}\"}}[{window}]",
+        services.join("|")
+    );
+    let reply =
+        prometheus.query_raw_range(&selector, None).await.map_err(|error| super::watch::chain(&error))?;
+    Ok(reply.parsed.iter().map(super::watch::series).collect())
+}
+
 /// What has not come to rest, at most ten of it.
 fn moving(series: &[Series], services: &[String], after: Timestamp) -> Vec<String> {
     let after = after.as_millisecond();

@@ -3,7 +3,9 @@
 mod configuration;
 mod counters;
 mod host;
+mod metrics;
 mod probes;
+mod processes;
 mod watch;
 mod witness;
 

@@ -2,21 +2,24 @@
 //! said, raw and parsed.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use firedrill_drill::Expectation;
 use firedrill_monitoring_api::alertmanager::{AlertFilter, GettableAlert, SuppressionState};
 use firedrill_monitoring_api::prometheus::{self, QueryValue};
 use firedrill_monitoring_api::{Alertmanager, Prometheus};
-use firedrill_record::{EvidenceError, EvidenceFolder};
+use firedrill_record::{EvidenceError, EvidenceFolder, ServiceName};
 use firedrill_rulebook::PrometheusConfig;
 use jiff::Timestamp;
 use url::Url;
 
 use super::configuration::{evaluated_until, live_rules};
-use super::counters::settled;
+use super::counters::{every_sample, settled};
 use super::host::HostWatch;
+use super::metrics::MetricsWatch;
 use super::probes::{metric_probe, rule_probe};
+use super::processes::ProcessWatch;
 use super::witness::{Witness, parse_stored};
 use crate::evidence::{
     AlertmanagerSighting, Evidence, Gathered, LiveConfiguration, Notification, Sample, Series,
@@ -47,6 +50,8 @@ pub struct Watch {
     http: reqwest::Client,
     folder: EvidenceFolder,
     host: HostWatch,
+    processes: ProcessWatch,
+    metrics: MetricsWatch,
     /// Sequence of the receiver's next notification; what came before the drill is not asked for.
     next_notification: Option<u64>,
     stored: Vec<Notification>,
@@ -83,6 +88,8 @@ impl Watch {
             http,
             folder,
             host: HostWatch::default(),
+            processes: ProcessWatch::default(),
+            metrics: MetricsWatch::default(),
             next_notification: None,
             stored: Vec::new(),
             witness_before: 0,
@@ -153,6 +160,17 @@ impl Watch {
         Ok(())
     }
 
+    /// One look at the processes of the stack, whose ids are those of now; more than one look a second is none.
+    pub fn look_at_processes(&mut self, pids: &BTreeMap<String, u32>) {
+        self.evidence.parts.extend(self.processes.look(pids));
+    }
+
+    /// One look at the `/metrics` of `services`, those whose metrics a fault of the drill makes bad; before the fault as
+    /// well, so that they are known to have been right. More than one look a second is none.
+    pub async fn look_at_metrics(&mut self, services: &BTreeMap<ServiceName, SocketAddr>) {
+        self.evidence.metrics_looks.extend(self.metrics.look(&self.http, services).await);
+    }
+
     /// Everything that is read once the load is drained; waits at most `patience` for the counters to come to rest.
     pub async fn after_drain(
         &mut self,
@@ -186,6 +204,7 @@ impl Watch {
             (_, Err(error)) => Err(error),
         };
         self.read_resets().await;
+        self.read_restarted().await;
         self.read_up().await;
         self.read_scrape_sizes().await;
         self.read_rules_at_end().await?;
@@ -366,8 +385,24 @@ impl Watch {
 
     async fn read_resets(&mut self) {
         let query =
-            format!("sum by (service) (resets(http_requests_total{{service!=\"\"}}[{}]))", self.window());
+            format!("max by (service) (resets(http_requests_total{{service!=\"\"}}[{}]))", self.window());
         self.evidence.resets = self.by_service(&query).await;
+    }
+
+    /// The samples of the counters of services whose process is another one than at the begin.
+    async fn read_restarted(&mut self) {
+        let query = format!(
+            "max by (service) (changes(process_start_time_seconds{{service!=\"\"}}[{}])) > 0",
+            self.window()
+        );
+        self.evidence.restarted = match self.by_service(&query).await {
+            Ok(services) if services.is_empty() => Ok(Vec::new()),
+            Ok(services) => {
+                let services: Vec<String> = services.into_keys().collect();
+                every_sample(&self.prometheus, &services, &self.window()).await
+            }
+            Err(error) => Err(error),
+        };
     }
 
     async fn read_up(&mut self) {
@@ -450,6 +485,7 @@ impl Watch {
 fn sighting(alert: &GettableAlert) -> AlertmanagerSighting {
     AlertmanagerSighting {
         seen: Timestamp::now(),
+        fingerprint: alert.fingerprint.clone(),
         labels: alert.labels.clone(),
         starts_at: alert.starts_at,
         ends_at: alert.ends_at.unwrap_or(Timestamp::MAX),

@@ -1,0 +1,271 @@
+//! Which fault of a drill causes an expected alert, and how long it really was there.
+//!
+//! Read from the shape of the rule and the service it is about, never from what was observed: an alert is not judged
+//! against whatever fault happens to explain it.
+
+use firedrill_drill::{BadMetrics, Fault};
+use firedrill_record::FaultRecord;
+use firedrill_rulebook::{SelectorInfo, Shape};
+
+use crate::alert_plan::AlertPlan;
+use crate::evidence::Evidence;
+use crate::plan::Plan;
+
+/// What a rule watches, as far as faults can move it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Signal<'a> {
+    /// The share of failed requests.
+    Errors,
+    /// How long requests take.
+    Latency,
+    /// The value of a gauge of this name.
+    Gauge(&'a str),
+    /// That series are there at all.
+    Presence,
+    /// Anything else: any fault may move it.
+    Unknown,
+}
+
+impl<'a> Signal<'a> {
+    fn of(shape: &'a Shape) -> Self {
+        let name = |selector: &'a SelectorInfo| selector.metric.as_deref().unwrap_or_default();
+        match shape {
+            Shape::Ratio { .. } => Self::Errors,
+            Shape::Quantile { .. } => Self::Latency,
+            Shape::Gauge { selector, .. } => Self::Gauge(name(selector)),
+            Shape::Absent { .. } => Self::Presence,
+            Shape::RateThreshold { .. } | Shape::Constant { .. } | Shape::Other { .. } => Self::Unknown,
+        }
+    }
+
+    /// Whether `fault` moves this signal of the part that it breaks.
+    fn moved_by(self, fault: &Fault) -> bool {
+        match self {
+            Self::Errors => matches!(fault, Fault::Errors { .. }),
+            Self::Latency => matches!(
+                fault,
+                Fault::Latency { .. } | Fault::SlowBody { .. } | Fault::Cpu { .. } | Fault::Hang { .. }
+            ),
+            Self::Gauge("up") => breaks_scrapes(fault),
+            Self::Gauge(metric) => match fault {
+                Fault::Kill { part, .. } => {
+                    metric.strip_prefix(part.as_str()).is_some_and(|rest| rest.starts_with('_'))
+                }
+                Fault::Memory { .. } => metric.contains("memory"),
+                Fault::Hang { .. } | Fault::Latency { .. } | Fault::SlowBody { .. } => {
+                    metric.contains("active")
+                }
+                Fault::Errors { .. }
+                | Fault::Refuse { .. }
+                | Fault::Cpu { .. }
+                | Fault::BadMetrics { .. } => false,
+            },
+            Self::Presence => breaks_scrapes(fault) || matches!(fault, Fault::BadMetrics { .. }),
+            Self::Unknown => true,
+        }
+    }
+
+    /// Whether `fault` moves this signal of those who call the part that it breaks.
+    fn moved_elsewhere_by(self, fault: &Fault) -> bool {
+        match self {
+            Self::Errors => match fault {
+                Fault::Errors { .. } | Fault::Hang { .. } | Fault::Refuse { .. } | Fault::Kill { .. } => true,
+                Fault::Latency { .. }
+                | Fault::SlowBody { .. }
+                | Fault::Memory { .. }
+                | Fault::Cpu { .. }
+                | Fault::BadMetrics { .. } => false,
+            },
+            Self::Latency => self.moved_by(fault),
+            Self::Gauge(_) | Self::Presence => false,
+            Self::Unknown => true,
+        }
+    }
+}
+
+/// Whether Prometheus cannot scrape the part while `fault` is there.
+fn breaks_scrapes(fault: &Fault) -> bool {
+    match fault {
+        Fault::Kill { .. } | Fault::Refuse { .. } | Fault::BadMetrics { how: BadMetrics::Garbage, .. } => {
+            true
+        }
+        // A hanging service still serves its metrics.
+        Fault::BadMetrics { how: BadMetrics::Missing | BadMetrics::WrongLabels, .. }
+        | Fault::Errors { .. }
+        | Fault::Latency { .. }
+        | Fault::Hang { .. }
+        | Fault::SlowBody { .. }
+        | Fault::Memory { .. }
+        | Fault::Cpu { .. } => false,
+    }
+}
+
+/// Whether a gauge named `metric` has its new value at the first scrape after `fault` began, and its old one at the
+/// first after it ended.
+pub(crate) fn is_immediate(metric: Option<&str>, fault: &Fault) -> bool {
+    match metric {
+        Some("up") => breaks_scrapes(fault),
+        Some(metric) if metric.ends_with("_up") => matches!(fault, Fault::Kill { .. }),
+        Some(_) | None => false,
+    }
+}
+
+/// The place in the plan of the fault that causes the alert. The best of these kinds, and the first of that kind:
+/// 1. one on the alert's own service that moves what the rule watches;
+/// 2. where the alert names no service, one that moves it on the part that it breaks;
+/// 3. one on another part that moves it here: callers fail and wait with those they call;
+/// 4. any on the alert's own service;
+/// 5. any.
+pub(crate) fn of(plan: &Plan, alert: &AlertPlan) -> Option<usize> {
+    let signal = Signal::of(&alert.analysis.shape);
+    let service = alert.labels.get("service");
+    let rank = |fault: &Fault| {
+        let own = service.is_some_and(|name| name == fault.part());
+        if own && signal.moved_by(fault) {
+            1
+        } else if service.is_none() && signal.moved_by(fault) {
+            2
+        } else if !own && signal.moved_elsewhere_by(fault) {
+            3
+        } else if own {
+            4
+        } else {
+            5
+        }
+    };
+    let ranked = plan.faults.iter().enumerate().map(|(index, (_, fault))| (rank(fault), index));
+    ranked.min().map(|(_, index)| index)
+}
+
+/// The fault at `position` as it really was: one that sits in a process ends with it, when the process is killed.
+/// Whether it ended so comes with it.
+pub(crate) fn as_it_was(plan: &Plan, evidence: &Evidence, position: usize) -> Option<(FaultRecord, bool)> {
+    let mut record = evidence.faults.get(position)?.clone();
+    let (_, fault) = plan.faults.get(position)?;
+    let kills =
+        plan.faults.iter().zip(&evidence.faults).enumerate().filter(|(index, ((_, other), killed))| {
+            *index != position
+                && matches!(other, Fault::Kill { part, .. } if part == fault.part())
+                && killed.injected.is_some()
+                && killed.asked > record.asked
+                && record.undo_asked.is_none_or(|undo| killed.asked < undo)
+        });
+    let first = kills.map(|(_, (_, killed))| killed).min_by_key(|killed| killed.asked).cloned();
+    let Some(kill) = first else { return Some((record, false)) };
+    record.undo_asked = Some(kill.asked);
+    record.undone = kill.injected;
+    Some((record, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use firedrill_record::Labels;
+
+    use super::*;
+    use crate::checks::fixtures;
+
+    const LASTS: Duration = Duration::from_mins(5);
+
+    fn errors(service: &str) -> Fault {
+        Fault::Errors { service: service.parse().unwrap(), ratio: "30%".parse().unwrap(), lasts: LASTS }
+    }
+
+    fn kill(part: &str) -> Fault {
+        Fault::Kill { part: part.into(), lasts: LASTS }
+    }
+
+    fn latency(service: &str) -> Fault {
+        let added = Duration::from_millis(800);
+        Fault::Latency { service: service.parse().unwrap(), added, route: None, lasts: LASTS }
+    }
+
+    fn hang(service: &str) -> Fault {
+        Fault::Hang { service: service.parse().unwrap(), lasts: LASTS }
+    }
+
+    fn bad_metrics(service: &str, how: BadMetrics) -> Fault {
+        Fault::BadMetrics { service: service.parse().unwrap(), how, lasts: LASTS }
+    }
+
+    const ERROR_RATE: &str = "sum by (service) (rate(http_requests_total{status=~\"5..\"}[5s])) \
+         / sum by (service) (rate(http_requests_total[5s])) > 0.05";
+    const P95: &str = "histogram_quantile(0.95, sum by (service, le) \
+         (rate(http_request_duration_seconds_bucket[5s]))) > 0.5";
+
+    /// The cause of an alert of `expr` about `service`, in the words of the fault.
+    fn cause(expr: &str, service: Option<&str>, faults: &[Fault]) -> String {
+        let mut plan = fixtures::plan();
+        plan.faults = faults.iter().map(|fault| (LASTS, fault.clone())).collect();
+        let firedrill_drill::Expectation::Alert(mut expectation) = plan.expect[0].clone() else {
+            panic!("the fixture expects an alert")
+        };
+        expectation.labels =
+            service.map_or_else(Labels::new, |name| Labels::from([("service".into(), name.into())]));
+        let mut live = fixtures::configuration();
+        live.rules[0].expr = expr.into();
+        let alert = AlertPlan::make(&plan, &live, &expectation).unwrap();
+        plan.faults[of(&plan, &alert).unwrap()].1.to_string()
+    }
+
+    #[test]
+    fn errors_cause_the_error_rate_of_their_service_and_a_kill_that_it_is_down() {
+        let faults = [errors("auth"), kill("auth")];
+        assert_eq!(cause(ERROR_RATE, Some("auth"), &faults), "errors 30% on auth");
+        assert_eq!(cause("up{job=\"services\"} == 0", Some("auth"), &faults), "kill auth");
+        assert_eq!(cause("up{job=\"services\"} == 0", None, &faults), "kill auth");
+    }
+
+    #[test]
+    fn callers_fail_and_wait_with_those_they_call() {
+        assert_eq!(cause(ERROR_RATE, Some("gateway"), &[latency("user"), kill("auth")]), "kill auth");
+        assert_eq!(cause(ERROR_RATE, Some("gateway"), &[latency("chat"), hang("user")]), "hang of user");
+        assert_eq!(cause(P95, Some("gateway"), &[errors("user"), latency("chat")]), "latency 800ms on chat");
+    }
+
+    #[test]
+    fn the_own_service_comes_first() {
+        assert_eq!(cause(P95, Some("chat"), &[latency("user"), latency("chat")]), "latency 800ms on chat");
+        assert_eq!(
+            cause(ERROR_RATE, Some("gateway"), &[kill("auth"), errors("gateway")]),
+            "errors 30% on gateway"
+        );
+    }
+
+    #[test]
+    fn redis_is_down_because_redis_was_killed() {
+        assert_eq!(cause("redis_up == 0", None, &[kill("auth"), kill("redis")]), "kill redis");
+    }
+
+    #[test]
+    fn a_hanging_service_is_scraped_and_one_that_serves_garbage_is_not() {
+        let faults = [
+            hang("user"),
+            bad_metrics("user", BadMetrics::Missing),
+            bad_metrics("user", BadMetrics::Garbage),
+        ];
+        assert_eq!(cause("up == 0", Some("user"), &faults), "metrics garbage on user");
+        assert_eq!(
+            cause("absent(http_requests_total{service=\"user\"})", Some("user"), &faults),
+            "metrics missing on user"
+        );
+    }
+
+    #[test]
+    fn a_fault_inside_a_process_ends_when_the_process_is_killed() {
+        let mut plan = fixtures::plan();
+        plan.faults.push((LASTS, kill("user")));
+        let mut evidence = fixtures::alert_evidence();
+        assert_eq!(as_it_was(&plan, &evidence, 0), Some((evidence.faults[0].clone(), false)));
+        let mut killed = evidence.faults[0].clone();
+        (killed.asked, killed.injected) = (fixtures::at(15_000), Some(fixtures::at(15_003)));
+        evidence.faults.push(killed);
+        let (record, cut) = as_it_was(&plan, &evidence, 0).unwrap();
+        assert!(cut);
+        assert_eq!(
+            (record.undo_asked, record.undone),
+            (Some(fixtures::at(15_000)), Some(fixtures::at(15_003)))
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! Everything that follows from the evidence about one expected alert, before it is judged.
+
+use firedrill_drill::{AlertExpectation, AlertOutcome, Fault};
+use firedrill_record::{ExpectationRecord, FaultRecord, Labels, Ledger, Reason, ServiceName};
+use firedrill_rulebook::GroupBy;
+use jiff::{SignedDuration, Timestamp};
+
+use super::judge::KIND;
+use crate::alert_plan::{AlertPlan, Baseline};
+use crate::cause;
+use crate::deadline::Crossing;
+use crate::evidence::Evidence;
+use crate::life_cycle::{LifeCycle, Subject};
+use crate::plan::Plan;
+use crate::proof;
+
+/// Everything that follows from the evidence about one expected alert.
+pub(super) struct Followed<'a> {
+    pub(super) alert: AlertPlan,
+    pub(super) outcome: &'a AlertOutcome,
+    /// Its cause as it really was.
+    pub(super) record: FaultRecord,
+    /// The service whose requests its rule looks at.
+    pub(super) service: Option<ServiceName>,
+    pub(super) baseline: Option<Baseline>,
+    /// How the expression follows the begin of the cause.
+    pub(super) crossing: Crossing,
+    /// How it follows its end.
+    pub(super) fall: Crossing,
+    /// Seconds that requests went on failing after the cause ended, where that matters to the rule.
+    pub(super) aftermath: f64,
+    pub(super) life: LifeCycle,
+    /// Whether another alert of the drill is in the same notification group.
+    pub(super) shared_group: bool,
+}
+
+/// Why an alert cannot be followed through its life.
+pub(super) enum Stop {
+    BeforeFault,
+    Judged(Box<ExpectationRecord>),
+}
+
+/// The receiver that must be told, where one must.
+pub(super) fn told(expectation: &AlertExpectation) -> Option<&str> {
+    match &expectation.outcome {
+        AlertOutcome::Notified(receiver) => Some(receiver),
+        AlertOutcome::InhibitedBy(_) => None,
+    }
+}
+
+/// Labels that alerts of the expectation carry in this drill.
+pub(super) fn labels_of(plan: &Plan, expectation: &AlertExpectation) -> Labels {
+    let mut labels = expectation.labels.clone();
+    labels.insert(firedrill_rulebook::RUN_LABEL.to_owned(), plan.number.to_string());
+    labels
+}
+
+pub(super) fn follow<'a>(
+    plan: &'a Plan,
+    expectation: &'a AlertExpectation,
+    evidence: &'a Evidence,
+) -> Result<Followed<'a>, Stop> {
+    let judged = |reason, sentence: String| {
+        Stop::Judged(Box::new(ExpectationRecord::because(KIND, expectation.to_string(), reason, sentence)))
+    };
+    let configuration = evidence.configuration.as_ref().map_err(|error| {
+        judged(Reason::QueryFailed, format!("the running configuration could not be read: {error}"))
+    })?;
+    let alert =
+        AlertPlan::make(plan, configuration, expectation).map_err(|(reason, why)| judged(reason, why))?;
+    let Some(position) = cause::of(plan, &alert) else {
+        return Err(judged(Reason::NotStarted, "the drill has no fault that could cause it".to_owned()));
+    };
+    let (_, fault) = &plan.faults[position];
+    let planned = alert.crossing(fault, None);
+    if let Some(why) = alert.clockwork.cannot_fire(planned, lasts(plan, fault, None))
+        // A fault without any effect to come is for the proof of effect to tell.
+        && !matches!(planned, Crossing::Ratio { during, .. } if during <= 0.0)
+    {
+        return Err(judged(Reason::CannotFireWhileCauseLasts, why));
+    }
+    let Some((record, was_cut)) = cause::as_it_was(plan, evidence, position) else {
+        return Err(Stop::BeforeFault);
+    };
+    if record.injected.is_none() {
+        let why = record.problem.clone().unwrap_or_else(|| "the switch never answered".to_owned());
+        return Err(judged(Reason::FaultNotInjected, why));
+    }
+    if let Err(error) = &evidence.alerts {
+        // While the drill runs the next look may succeed.
+        if evidence.ended_because.is_some() {
+            return Err(judged(Reason::QueryFailed, format!("the query for ALERTS failed: {error}")));
+        }
+    }
+    let labels = labels_of(plan, expectation);
+    let subject = Subject { name: expectation.name.as_str(), labels: &labels, receiver: told(expectation) };
+    let life =
+        LifeCycle::follow(&subject, evidence, record.asked, alert.rule.interval, alert.clockwork.group_wait);
+    if life.active_before {
+        return Err(judged(
+            Reason::AlreadyActive,
+            format!("{expectation} was active before the fault began"),
+        ));
+    }
+    let service = alert.service(plan, fault);
+    let baseline = evidence.ledger.as_ref().zip(service.as_ref()).and_then(|(ledger, service)| {
+        Baseline::measure(ledger, service, &record, alert.history, evidence.ended)
+    });
+    let crossing = alert.crossing(fault, baseline.as_ref());
+    // The proof of effect and the measured ratio count once the fault is over: until then they still grow.
+    if record.undo_asked.is_some() || evidence.ended_because.is_some() {
+        if evidence.ledger.is_none() {
+            return Err(judged(Reason::EvidenceMissing, "there is no ledger of the load".to_owned()));
+        }
+        if let Err(why) = proof::of_effect(fault, &record, evidence) {
+            return Err(judged(Reason::FaultWithoutEffect, why));
+        }
+        if let Some(why) = baseline.as_ref().and_then(|it| alert.too_few_events(it)) {
+            return Err(judged(Reason::TooFewEvents, why));
+        }
+        // When the process is gone nothing is counted any more, and what was counted stays in the window.
+        if !was_cut
+            && let Some(why) = alert.clockwork.cannot_fire(crossing, lasts(plan, fault, Some(&record)))
+        {
+            return Err(judged(Reason::CannotFireWhileCauseLasts, why));
+        }
+    }
+    let fall = if was_cut { alert.unsolved(fault) } else { crossing };
+    let aftermath = match (&service, &evidence.ledger) {
+        (Some(service), Some(ledger)) if alert.is_error_ratio() && !matches!(fault, Fault::Errors { .. }) => {
+            failing_after(ledger, service, record.undone)
+        }
+        _ => 0.0,
+    };
+    let shared_group = shares_its_group(plan, &alert, &subject, evidence);
+    let outcome = &expectation.outcome;
+    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, shared_group })
+}
+
+/// Seconds of wall time that `fault` lasts: as planned, or longer when it took longer to undo. How long a killed part
+/// needs to come back nobody can plan.
+fn lasts(plan: &Plan, fault: &Fault, record: Option<&FaultRecord>) -> f64 {
+    let planned = plan.wall_seconds(fault.lasts());
+    let measured = record.and_then(|record| Some(record.undone?.duration_since(record.asked).as_secs_f64()));
+    match (measured, fault) {
+        (Some(measured), _) => measured.max(planned),
+        (None, Fault::Kill { .. }) => f64::INFINITY,
+        (
+            None,
+            Fault::Errors { .. }
+            | Fault::Latency { .. }
+            | Fault::Hang { .. }
+            | Fault::Refuse { .. }
+            | Fault::SlowBody { .. }
+            | Fault::Memory { .. }
+            | Fault::Cpu { .. }
+            | Fault::BadMetrics { .. },
+        ) => planned,
+    }
+}
+
+/// Seconds from `undone` to the last failed request of `service`: those that waited for a part that is gone, and those
+/// that came before it was found again.
+fn failing_after(ledger: &Ledger, service: &ServiceName, undone: Option<Timestamp>) -> f64 {
+    let Some(undone) = undone else { return 0.0 };
+    let bin = SignedDuration::from_millis(i64::from(ledger.bin_ms));
+    let rows = ledger.rows.iter().filter(|row| &row.route.service == service);
+    rows.flat_map(|row| &row.bins)
+        .filter(|one| one.status >= 500)
+        .map(|one| ledger.zero + bin * i32::try_from(one.index).unwrap_or(i32::MAX) + bin)
+        .map(|ended| ended.duration_since(undone).as_secs_f64())
+        .fold(0.0, f64::max)
+}
+
+/// Whether another alert of this drill that fired falls into the same notification group.
+fn shares_its_group(plan: &Plan, alert: &AlertPlan, subject: &Subject<'_>, evidence: &Evidence) -> bool {
+    let GroupBy::Labels(by) = &alert.route.group_by else { return false };
+    let fired = || {
+        evidence
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|one| one.label("alertstate") == "firing" && plan.is_of_this_drill(&one.labels))
+    };
+    let own: Vec<_> = fired().filter(|one| subject.is(&one.labels)).collect();
+    fired().any(|other| {
+        own.iter().any(|one| {
+            one.labels != other.labels && by.iter().all(|label| one.label(label) == other.label(label))
+        })
+    })
+}

@@ -1,0 +1,11 @@
+//! `alert`: the right alert lives its whole life in time and reaches its receiver, or is kept from it by the alert that
+//! should inhibit it.
+
+mod followed;
+mod inhibited;
+mod judge;
+mod notified;
+mod steps;
+
+pub use judge::Outlook;
+pub(crate) use judge::{judge, outlook, seen_so_far};

@@ -1,0 +1,228 @@
+//! The steps of an alert's life: what began each, the window for its end, and what was seen.
+
+use std::time::Duration;
+
+use firedrill_drill::{AlertOutcome, Fault};
+use firedrill_record::Segment;
+use jiff::{SignedDuration, Timestamp};
+
+use super::followed::Followed;
+use crate::deadline::Window;
+use crate::evidence::Evidence;
+use crate::plan::Plan;
+
+/// A fault that was not undone yet will be so long after it was due, at most, in seconds.
+const UNDOING: f64 = 5.0;
+
+/// One step of the life: what began it, the window for its end, and what was seen.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) ends_as: &'static str,
+    pub(super) source: &'static str,
+    pub(super) start: Timestamp,
+    pub(super) window: Window,
+    pub(super) observed: Option<Timestamp>,
+}
+
+impl Step {
+    pub(super) fn seconds(&self) -> Option<f64> {
+        self.observed.map(|at| at.duration_since(self.start).as_secs_f64())
+    }
+
+    pub(super) fn latest(&self) -> Timestamp {
+        let seconds = SignedDuration::try_from_secs_f64(self.window.latest).unwrap_or(SignedDuration::ZERO);
+        self.start.checked_add(seconds).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(super) fn segment(&self) -> Segment {
+        Segment {
+            name: self.name.to_owned(),
+            earliest: self.window.earliest,
+            latest: self.window.latest,
+            observed: self.seconds(),
+            computed_from: self.window.computed_from.clone(),
+        }
+    }
+}
+
+/// The steps whose start is known, in order; the last one may not have ended. `failing` are the times in which the
+/// receiver failed.
+pub(super) fn of(followed: &Followed<'_>, failing: &[(Timestamp, Timestamp)]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if to_received(followed, &mut steps).is_none() {
+        return steps;
+    }
+    match followed.outcome {
+        AlertOutcome::Notified(_) => {
+            // The chain ends with the first step that did not.
+            let _ = to_resolved_delivered(followed, failing, &mut steps);
+        }
+        AlertOutcome::InhibitedBy(_) => steps.extend(resolved(followed)),
+    }
+    steps
+}
+
+/// Up to what Alertmanager has; none when it is not known to have it.
+fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
+    let (clockwork, life) = (&followed.alert.clockwork, &followed.life);
+    let has_pending = clockwork.r#for > 0.0;
+    let switching = seconds(followed.record.asked, followed.record.injected);
+    steps.push(Step {
+        name: if has_pending { "cause to pending" } else { "cause to firing" },
+        ends_as: if has_pending { "pending" } else { "firing" },
+        source: "Prometheus",
+        start: followed.record.asked,
+        window: clockwork.cause_to_pending(followed.crossing, switching)?,
+        observed: life.pending,
+    });
+    let pending = life.pending?;
+    if has_pending {
+        steps.push(Step {
+            name: "pending to firing",
+            ends_as: "firing",
+            source: "Prometheus",
+            start: pending,
+            window: clockwork.pending_to_firing(),
+            observed: life.firing,
+        });
+    }
+    let firing = life.firing?;
+    steps.push(Step {
+        name: "firing to received",
+        ends_as: "received",
+        source: "Alertmanager",
+        start: firing,
+        window: received_window(followed, firing),
+        observed: life.received,
+    });
+    life.received.map(|_| ())
+}
+
+/// Alertmanager shows when it got an alert last. Of one that is notified the notification tells a resend from the first
+/// time; of one that is inhibited nobody knows more than that Alertmanager had it by then.
+fn received_window(followed: &Followed<'_>, firing: Timestamp) -> Window {
+    let mut window = followed.alert.clockwork.firing_to_received();
+    let shown = seconds(firing, followed.life.received);
+    match followed.outcome {
+        AlertOutcome::InhibitedBy(_) if shown > window.latest => {
+            window.latest = shown;
+            window.computed_from.push_str("; shown is a resend, the first time is not known");
+        }
+        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => {}
+    }
+    window
+}
+
+fn to_resolved_delivered(
+    followed: &Followed<'_>,
+    failing: &[(Timestamp, Timestamp)],
+    steps: &mut Vec<Step>,
+) -> Option<()> {
+    let (clockwork, life) = (&followed.alert.clockwork, &followed.life);
+    let received = life.received?;
+    let undisturbed = if followed.shared_group {
+        clockwork.received_to_delivered_in_a_shared_group()
+    } else {
+        clockwork.received_to_delivered()
+    };
+    let window = when_failing(followed, undisturbed.clone(), received, failing);
+    let was_retried = window != undisturbed;
+    steps.push(Step {
+        name: "received to delivered",
+        ends_as: "delivered",
+        source: "receiver",
+        start: received,
+        window,
+        observed: life.delivered,
+    });
+    let delivered = life.delivered?;
+    steps.push(resolved(followed)?);
+    let resolved = life.resolved?;
+    let wait = SignedDuration::try_from_secs_f64(clockwork.group_wait).unwrap_or_default();
+    // A new group flushes group_wait after its first alert came; the receiver may have been slower that once.
+    let flushed = if followed.shared_group { delivered } else { (received + wait).min(delivered) };
+    let flushing = seconds(flushed, Some(delivered));
+    let is_known = !was_retried || (!followed.shared_group && flushing < clockwork.group_interval);
+    let since_flush = is_known.then(|| seconds(flushed, Some(resolved)));
+    let window = clockwork.resolved_to_delivered(since_flush);
+    steps.push(Step {
+        name: "resolved to delivered",
+        ends_as: "resolved delivered",
+        source: "receiver",
+        start: resolved,
+        window: when_failing(followed, window, resolved, failing),
+        observed: life.resolved_delivered,
+    });
+    Some(())
+}
+
+/// From the end of the cause; none while it lasts.
+fn resolved(followed: &Followed<'_>) -> Option<Step> {
+    let undo_asked = followed.record.undo_asked?;
+    let switching = seconds(undo_asked, followed.record.undone);
+    let mut window =
+        followed.alert.clockwork.undone_to_resolved(followed.fall, switching + followed.aftermath);
+    if followed.aftermath > 0.0 {
+        window.computed_from =
+            format!("{}; requests went on failing for {:.2}s", window.computed_from, followed.aftermath);
+    }
+    Some(Step {
+        name: "cause ended to resolved",
+        ends_as: "resolved",
+        source: "Prometheus",
+        start: undo_asked,
+        window,
+        observed: followed.life.resolved,
+    })
+}
+
+/// `window`, which counts from `start`, when the receiver failed at these times.
+fn when_failing(
+    followed: &Followed<'_>,
+    window: Window,
+    start: Timestamp,
+    failing: &[(Timestamp, Timestamp)],
+) -> Window {
+    failing.iter().fold(window, |window, (from, until)| {
+        let after = |at: Timestamp| at.duration_since(start).as_secs_f64();
+        followed.alert.clockwork.with_failing_receiver(window, after(*from), after(*until))
+    })
+}
+
+/// When the notification service, to which `receiver`'s webhooks go, was broken by a fault of the drill, in order.
+pub(super) fn failing_times(plan: &Plan, receiver: &str, evidence: &Evidence) -> Vec<(Timestamp, Timestamp)> {
+    if plan.webhooks.get(receiver).is_none_or(std::collections::BTreeSet::is_empty) {
+        return Vec::new();
+    }
+    let mut times: Vec<_> = plan
+        .faults
+        .iter()
+        .zip(&evidence.faults)
+        .filter(|((_, fault), _)| fault.part() == plan.notification_service.as_str())
+        .filter_map(|((_, fault), record)| {
+            let more = delays_webhooks_by(fault)?;
+            record.injected?;
+            let due = plan.wall_seconds(fault.lasts()) + UNDOING;
+            let due = SignedDuration::try_from_secs_f64(due).unwrap_or_default();
+            let until = record.undone.unwrap_or_else(|| (record.asked + due).max(evidence.ended));
+            Some((record.asked, until + more))
+        })
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+/// Whether a webhook is not taken while `fault` is there, and how long after it one may be that came under it.
+fn delays_webhooks_by(fault: &Fault) -> Option<Duration> {
+    match fault {
+        Fault::Errors { .. } | Fault::Hang { .. } | Fault::Refuse { .. } | Fault::Kill { .. } => {
+            Some(Duration::ZERO)
+        }
+        Fault::Latency { added, .. } => Some(*added),
+        Fault::SlowBody { .. } | Fault::Memory { .. } | Fault::Cpu { .. } | Fault::BadMetrics { .. } => None,
+    }
+}
+
+fn seconds(from: Timestamp, to: Option<Timestamp>) -> f64 {
+    to.map_or(0.0, |to| to.duration_since(from).as_secs_f64())
+}

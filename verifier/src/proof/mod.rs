@@ -1,0 +1,14 @@
+//! Proof that a fault had an effect: from the ledger, the kernel, or the monitored thing itself, never from the reply of
+//! the fault's own switch.
+
+mod errors;
+mod kill;
+mod metrics;
+mod processes;
+mod requests;
+mod silence;
+mod slowness;
+mod verdict;
+
+pub(crate) use verdict::of_effect;
+pub use verdict::proof_of_effect;
