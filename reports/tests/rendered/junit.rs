@@ -6,9 +6,11 @@ use roxmltree::{Document, Node};
 
 use crate::records;
 
-/// What Jenkins' xUnit plugin allows, which is what the other readers ignore at most: element, attributes it must have,
-/// attributes it may have, children.
-const SCHEMA: [(&str, &[&str], &[&str], &[&str]); 9] = [
+/// What is allowed of one element: its name, attributes it must have, attributes it may have, children.
+type Rule = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+/// What Jenkins' xUnit plugin allows, the strictest of the readers.
+const SCHEMA: [Rule; 9] = [
     ("testsuites", &[], &["name", "time", "tests", "failures", "errors"], &["testsuite"]),
     (
         "testsuite",
