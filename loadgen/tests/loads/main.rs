@@ -7,6 +7,8 @@ mod chat;
 mod closed;
 mod journeys;
 mod open;
+mod reconnecting;
+mod rooms;
 mod starting;
 mod target;
 mod together;

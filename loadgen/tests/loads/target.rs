@@ -1,24 +1,24 @@
 //! A server on loopback that counts what it answers, and can be told to misbehave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{MatchedPath, Path, Query, Request, State};
+use axum::extract::{MatchedPath, Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use firedrill_loadgen::{LoadPlan, RunningLoad};
 use firedrill_record::{Ledger, LedgerRow, ServiceName};
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::rooms::{Rooms, join_room};
 
 /// Method, route template and status to the number of answers.
 pub(crate) type Counts = BTreeMap<(String, String, u16), u64>;
@@ -29,10 +29,7 @@ pub(crate) struct Behaviour {
     pub(crate) in_flight: AtomicU64,
     /// Answers of `/fail` when set.
     pub(crate) failing: AtomicBool,
-    /// Chat deliveries that are left out, and sent twice, counted down.
-    pub(crate) leave_out: AtomicU64,
-    pub(crate) send_twice: AtomicU64,
-    rooms: Mutex<HashMap<String, (broadcast::Sender<String>, u64)>>,
+    pub(crate) rooms: Rooms,
 }
 
 pub(crate) struct Target {
@@ -142,57 +139,4 @@ async fn fail(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Valu
     } else {
         (StatusCode::OK, Json(json!({ "id": "id of t-0" })))
     }
-}
-
-async fn join_room(
-    State(behaviour): State<Arc<Behaviour>>,
-    Path(room): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    if behaviour.failing.load(Ordering::Relaxed) {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    let member = query["member"].clone();
-    upgrade.on_upgrade(|socket| talk(socket, behaviour, room, member))
-}
-
-async fn talk(socket: WebSocket, behaviour: Arc<Behaviour>, room: String, member: String) {
-    let (voices, members) = {
-        let mut rooms = behaviour.rooms.lock().unwrap();
-        let entry = rooms.entry(room.clone()).or_insert_with(|| (broadcast::channel(1000).0, 0));
-        entry.1 += 1;
-        (entry.0.clone(), entry.1)
-    };
-    let mut heard = voices.subscribe();
-    let (mut sink, mut stream) = socket.split();
-    sink.send(Message::text(json!({ "joined": room, "members": members }).to_string())).await.unwrap();
-    loop {
-        tokio::select! {
-            said = stream.next() => match said {
-                Some(Ok(Message::Text(text))) => {
-                    let said: Value = serde_json::from_str(&text).unwrap();
-                    let told = json!({ "id": said["id"], "room": room, "from": member, "text": said["text"] });
-                    voices.send(told.to_string()).unwrap();
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return,
-            },
-            told = heard.recv() => {
-                let told = told.unwrap();
-                if take_one(&behaviour.leave_out) {
-                    continue;
-                }
-                for _ in 0..=u64::from(take_one(&behaviour.send_twice)) {
-                    if sink.send(Message::text(told.clone())).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn take_one(left: &AtomicU64) -> bool {
-    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
