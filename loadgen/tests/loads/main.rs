@@ -6,6 +6,7 @@ mod breaking;
 mod chat;
 mod closed;
 mod journeys;
+mod locked_out;
 mod open;
 mod reconnecting;
 mod rooms;

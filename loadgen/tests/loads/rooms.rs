@@ -16,7 +16,7 @@ use super::target::Behaviour;
 
 #[derive(Default)]
 pub(crate) struct Rooms {
-    rooms: Mutex<HashMap<String, Room>>,
+    by_name: Mutex<HashMap<String, Room>>,
     /// Message frames given to members.
     pub(crate) delivered: AtomicU64,
     /// Messages taken from members.
@@ -63,24 +63,24 @@ impl Rooms {
 
     /// Empties the history of every room.
     pub(crate) fn forget(&self) {
-        for room in self.rooms.lock().unwrap().values_mut() {
+        for room in self.by_name.lock().unwrap().values_mut() {
             room.forgotten += room.history.len();
             room.history.clear();
         }
     }
 
     pub(crate) fn connected(&self) -> usize {
-        self.rooms.lock().unwrap().values().map(|room| room.members.len()).sum()
+        self.by_name.lock().unwrap().values().map(|room| room.members.len()).sum()
     }
 
     fn order(&self, order: &Order) {
-        for room in self.rooms.lock().unwrap().values_mut() {
+        for room in self.by_name.lock().unwrap().values_mut() {
             room.tell(order);
         }
     }
 
     fn enter(&self, name: &str, member: &str, after: Option<&str>) -> (u64, UnboundedReceiver<Order>) {
-        let mut rooms = self.rooms.lock().unwrap();
+        let mut rooms = self.by_name.lock().unwrap();
         let room = rooms.entry(name.to_owned()).or_default();
         let last = room.forgotten + room.history.len();
         let after = after.map(|after| after.strip_suffix("-0").unwrap().parse::<usize>().unwrap());
@@ -107,7 +107,7 @@ impl Rooms {
         if take_one(&self.swallow) {
             return;
         }
-        let mut rooms = self.rooms.lock().unwrap();
+        let mut rooms = self.by_name.lock().unwrap();
         let room = rooms.get_mut(name).unwrap();
         let seq = format!("{}-0", room.forgotten + room.history.len() + 1);
         let frame =
@@ -139,7 +139,7 @@ pub(crate) async fn join_room(
     upgrade.on_upgrade(async move |socket| {
         let (number, orders) = behaviour.rooms.enter(&room, &member, after.as_deref());
         talk(socket, &behaviour.rooms, orders, &room, &member).await;
-        if let Some(room) = behaviour.rooms.rooms.lock().unwrap().get_mut(&room) {
+        if let Some(room) = behaviour.rooms.by_name.lock().unwrap().get_mut(&room) {
             room.members.remove(&number);
         }
     })

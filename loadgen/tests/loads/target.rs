@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
@@ -27,9 +27,22 @@ pub(crate) type Counts = BTreeMap<(String, String, u16), u64>;
 pub(crate) struct Behaviour {
     pub(crate) counts: Mutex<Counts>,
     pub(crate) in_flight: AtomicU64,
-    /// Answers of `/fail` when set.
+    /// `/fail` and `/tokens` answer with an error, and upgrades are refused.
     pub(crate) failing: AtomicBool,
+    /// Which tokens are accepted.
+    token_epoch: AtomicU64,
     pub(crate) rooms: Rooms,
+}
+
+impl Behaviour {
+    /// Accepts no token that was given so far.
+    pub(crate) fn expire_tokens(&self) {
+        self.token_epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn token(&self) -> String {
+        format!("token {}", self.token_epoch.load(Ordering::Relaxed))
+    }
 }
 
 pub(crate) struct Target {
@@ -48,6 +61,8 @@ impl Target {
             .route("/users", post(create_user))
             .route("/users/{id}", get(read_user))
             .route("/fail", get(fail))
+            .route("/tokens", post(log_in))
+            .route("/guarded", get(guarded))
             .route("/hang", get(std::future::pending::<()>))
             .route("/elsewhere", get(async || Redirect::to("/users/elsewhere")))
             .route("/rooms/{room}/ws", get(join_room))
@@ -131,6 +146,22 @@ async fn create_user(Json(user): Json<Value>) -> (StatusCode, Json<Value>) {
 /// Only users whom `create_user` made exist.
 async fn read_user(Path(id): Path<String>) -> StatusCode {
     if id.starts_with("id of t-") { StatusCode::OK } else { StatusCode::NOT_FOUND }
+}
+
+async fn log_in(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Value>) {
+    if behaviour.failing.load(Ordering::Relaxed) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({})));
+    }
+    (StatusCode::CREATED, Json(json!({ "token": behaviour.token() })))
+}
+
+async fn guarded(State(behaviour): State<Arc<Behaviour>>, headers: HeaderMap) -> StatusCode {
+    let accepted = format!("Bearer {}", behaviour.token());
+    if headers.get("authorization").is_some_and(|token| token.as_bytes() == accepted.as_bytes()) {
+        StatusCode::OK
+    } else {
+        StatusCode::UNAUTHORIZED
+    }
 }
 
 async fn fail(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Value>) {
