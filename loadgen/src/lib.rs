@@ -20,6 +20,8 @@ mod running;
 mod schedule;
 mod script;
 mod session;
+#[cfg(test)]
+mod stale_connection;
 mod template;
 mod transport;
 

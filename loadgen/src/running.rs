@@ -210,7 +210,16 @@ impl Prepared {
                 };
                 let step = recorder.step(&route, &[]);
                 let (rooms, members) = (*rooms as usize, *members as usize);
-                Self::Chat(ChatPlan { load, service, address, rooms, members, rate: *messages, step })
+                Self::Chat(ChatPlan {
+                    load,
+                    service,
+                    address,
+                    rooms,
+                    members,
+                    rate: *messages,
+                    step,
+                    seed: plan.seed,
+                })
             }
         })
     }

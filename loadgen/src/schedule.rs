@@ -25,6 +25,15 @@ pub(crate) fn intended_by(elapsed: Duration, rate: Rate) -> u64 {
     count
 }
 
+/// Draws of one participant of a load, the same for the same three numbers.
+pub(crate) fn seeded(seed: u64, load: usize, participant: usize) -> StdRng {
+    let mut whole = [0; 32];
+    for (place, part) in whole.chunks_exact_mut(8).zip([seed, load as u64, participant as u64]) {
+        place.copy_from_slice(&part.to_le_bytes());
+    }
+    StdRng::from_seed(whole)
+}
+
 /// The waits of one closed-model user between its steps: the same for the same seed, load and user.
 #[derive(Debug)]
 pub(crate) struct PaceDraws {
@@ -34,11 +43,7 @@ pub(crate) struct PaceDraws {
 
 impl PaceDraws {
     pub(crate) fn new(pace: Pace, seed: u64, load: usize, user: usize) -> Self {
-        let mut whole = [0; 32];
-        for (place, part) in whole.chunks_exact_mut(8).zip([seed, load as u64, user as u64]) {
-            place.copy_from_slice(&part.to_le_bytes());
-        }
-        Self { pace, random: StdRng::from_seed(whole) }
+        Self { pace, random: seeded(seed, load, user) }
     }
 
     pub(crate) fn next(&mut self) -> Duration {

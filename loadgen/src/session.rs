@@ -1,10 +1,12 @@
-//! One user's way through a journey: set-up once, then rounds of steps.
+//! One user's way through a journey: set-up once, then rounds of steps, and set-up again when a step was not let in.
 //!
 //! Both models walk the same way; who calls it, how often and over which client is theirs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::LoadError;
 use crate::phase::{Phase, PhaseWatch};
@@ -15,6 +17,10 @@ use crate::transport::{Outcome, Transport};
 
 /// Set-ups going on at the same time: many users must not be a load of their own before the load begins.
 const SET_UPS_AT_ONCE: usize = 8;
+/// Least time between the beginnings of two set-ups of one session.
+const BETWEEN_SET_UPS: Duration = Duration::from_secs(1);
+/// The status that says that what set-up captured is not accepted any more.
+const UNAUTHORIZED: u16 = 401;
 
 /// What all sessions of a load share.
 #[derive(Debug)]
@@ -52,12 +58,17 @@ pub(crate) struct Session {
     round: Values,
     /// A value that the rest of the round may need was not captured.
     round_is_over: bool,
+    /// A step was answered 401 that does not expect it: set-up is due.
+    locked_out: bool,
+    /// When set-up began last.
+    set_up_at: Option<Instant>,
 }
 
 impl Session {
     pub(crate) fn new(script: Arc<Script>, around: Arc<Surroundings>, load: usize, user: usize) -> Self {
         let lasting = Values { user: around.identifiers.user(load, user), ..Values::default() };
-        Self { script, around, round: lasting.clone(), lasting, round_is_over: false }
+        let (round, round_is_over, locked_out, set_up_at) = (lasting.clone(), false, false, None);
+        Self { script, around, lasting, round, round_is_over, locked_out, set_up_at }
     }
 
     /// Makes the set-up requests; each must be answered as it expects and give what it captures.
@@ -65,6 +76,8 @@ impl Session {
         let script = Arc::clone(&self.script);
         let around = Arc::clone(&self.around);
         let _permit = around.set_ups.acquire().await;
+        self.set_up_at = Some(Instant::now());
+        self.round = self.lasting.clone();
         for step in &script.setup {
             let failed = |status, why: &str| LoadError::SetUpFailed {
                 journey: script.name.clone(),
@@ -97,6 +110,39 @@ impl Session {
                 Outcome::Broken(why) => return Err(failed(None, &why)),
             }
         }
+        self.locked_out = false;
+        Ok(())
+    }
+
+    /// Whether a step of this session was answered 401 since its set-up, and there is a set-up that may help.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        self.locked_out
+    }
+
+    /// When the set-up began that this session walks with.
+    pub(crate) fn set_up_at(&self) -> Option<Instant> {
+        self.set_up_at
+    }
+
+    /// Makes the set-up requests again, at most once a second, until they succeed or the load stops. An answer that a
+    /// step does not expect, or none, is no error here: the service may be ill for a while.
+    pub(crate) async fn set_up_again(&mut self, transport: &dyn Transport) -> Result<(), LoadError> {
+        let around = Arc::clone(&self.around);
+        while around.phase.now() < Phase::Stopping {
+            let due = self.set_up_at.map_or_else(Instant::now, |last| last + BETWEEN_SET_UPS);
+            tokio::select! {
+                biased;
+                () = around.phase.reached(Phase::Stopping) => return Ok(()),
+                () = tokio::time::sleep_until(due) => {}
+            }
+            match self.set_up(transport).await {
+                Ok(()) => return Ok(()),
+                Err(error @ (LoadError::SetUpFailed { .. } | LoadError::Refused { .. })) => {
+                    tracing::debug!(%error, "set-up is tried again");
+                }
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
@@ -120,6 +166,7 @@ impl Session {
         let end = match self.request(step, transport).await? {
             Outcome::Answered { status, body } => {
                 let expected = step.expect.contains(&status);
+                self.locked_out |= status == UNAUTHORIZED && !expected && !script.setup.is_empty();
                 let complete = expected && step.capture(&body, &mut self.round).is_none();
                 self.round_is_over = !complete && step.captures();
                 StepEnd::Answered

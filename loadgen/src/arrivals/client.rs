@@ -23,11 +23,11 @@ impl PooledClient {
     pub(crate) fn new() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        // A request that met a closing connection is not sent again: its end is unknown.
+        // `retry_canceled_requests` stays on: hyper puts a request on another connection only when the pooled one
+        // turned out to be closed before a byte was written. No service can have seen it, so it still counts once.
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .retry_canceled_requests(false)
             .build(connector);
         Self(client)
     }
@@ -58,5 +58,16 @@ impl PooledClient {
 impl Transport for PooledClient {
     async fn send(&self, request: OutgoingRequest) -> Outcome {
         self.exchange(request).await.unwrap_or_else(|error| Outcome::Broken(chain(&*error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stale_connection;
+
+    #[tokio::test]
+    async fn a_connection_that_the_service_closed_between_requests_costs_none_of_them() {
+        stale_connection::costs_no_request(&PooledClient::new()).await;
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::client::PooledClient;
 use super::rounds::Rounds;
+use super::shared_session::SharedSession;
 use crate::LoadError;
 use crate::phase::{Failures, PhaseWatch};
 use crate::schedule::intended_by;
@@ -55,6 +56,7 @@ impl Arrivals {
             dropped: AtomicU64::new(0),
             latency: Mutex::default(),
         });
+        let session = Arc::new(SharedSession::new(session));
         let rounds = Rounds { shared: Arc::clone(&shared), session, client, phase, failures };
         Ok(Self { shared, task: tokio::spawn(rounds.run()) })
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::client::PooledClient;
 use super::load::Shared;
+use super::shared_session::SharedSession;
 use crate::LoadError;
 use crate::clock::micros;
 use crate::error::panic_message;
@@ -22,7 +23,7 @@ const MAX_IN_FLIGHT: usize = 1000;
 /// Starts rounds as they are due, and waits for them in the end.
 pub(super) struct Rounds {
     pub(super) shared: Arc<Shared>,
-    pub(super) session: Session,
+    pub(super) session: Arc<SharedSession>,
     pub(super) client: PooledClient,
     pub(super) phase: PhaseWatch,
     pub(super) failures: Failures,
@@ -54,11 +55,13 @@ impl Rounds {
             }
             if let Ok(permit) = Arc::clone(&in_flight).try_acquire_owned() {
                 self.shared.started.fetch_add(1, Ordering::Relaxed);
-                let (session, client) = (self.session.clone(), self.client.clone());
+                let (sessions, client) = (Arc::clone(&self.session), self.client.clone());
                 let shared = Arc::clone(&self.shared);
                 rounds.spawn(async move {
-                    let _permit = permit;
-                    round(session, &client, intended, &shared).await
+                    let mut session = sessions.current();
+                    round(&mut session, &client, intended, &shared).await?;
+                    drop(permit);
+                    if session.is_locked_out() { sessions.renew(session, &client).await } else { Ok(()) }
                 });
             } else {
                 self.shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +89,7 @@ impl Rounds {
 
 /// One arrival: a round of steps. A refused round ends at once, so its time says nothing and is not kept.
 async fn round(
-    mut session: Session,
+    session: &mut Session,
     client: &PooledClient,
     intended: Instant,
     shared: &Shared,

@@ -1,7 +1,11 @@
 //! Which member has seen which message: pure book-keeping, no I/O.
 //!
-//! A message is expected by every member in its room when it is sent. Messages are remembered for a minute: what
-//! arrives later, or twice later, is not told apart any more, and what never arrived by then is lost.
+//! Every member of a room is owed every message that the room's stream has, whether it is connected when the message
+//! is sent or comes back later. A message is *sent* once somebody has seen it. One that nobody has seen is
+//! *pending* while its sender's connection lives; when that ended, only a replay can still tell that it was taken.
+//!
+//! Messages are remembered for a minute after the whole room was together, and at most [`REMEMBERED_AT_MOST`] of them:
+//! what is missing then is lost, and whatever arrives later is a duplicate.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,227 +15,293 @@ use tokio::time::Instant;
 
 use crate::clock::micros;
 
-/// How long a message is remembered.
-pub(crate) const REMEMBERED: Duration = Duration::from_mins(1);
+/// How long a message is remembered, counted from when nobody of its room was away any more.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// Most messages remembered over all rooms, so that a room that never is together again does not fill the memory.
+const REMEMBERED_AT_MOST: usize = 100_000;
 
 /// All rooms of one chat load.
 #[derive(Debug)]
-pub(crate) struct Deliveries {
+pub(super) struct Deliveries {
     rooms: Vec<Room>,
-    stopped: bool,
-    pub(crate) sent: u64,
-    pub(crate) expected: u64,
-    pub(crate) delivered: u64,
-    pub(crate) lost: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) latency: LatencyHistogram,
+    remembered_a_room: usize,
+    /// Messages nobody has seen whose sender's connection lives.
+    pending: u64,
+    phase: Phase,
+    pub(super) totals: DeliveryTotals,
+}
+
+/// The sums of [`Deliveries`], in the words of [`firedrill_record::ChatTotals`].
+#[derive(Debug, Default)]
+pub(super) struct DeliveryTotals {
+    pub(super) sent: u64,
+    pub(super) unknown: u64,
+    pub(super) expected: u64,
+    pub(super) delivered: u64,
+    pub(super) lost: u64,
+    pub(super) duplicated: u64,
+    pub(super) latency: LatencyHistogram,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Talking,
+    /// Nothing is sent any more; deliveries still count.
+    Stopped,
+    /// The sums are final.
+    Settled,
 }
 
 #[derive(Debug)]
 struct Room {
-    present: Vec<bool>,
+    members: Vec<Member>,
+    /// Since when no member is away.
+    together_since: Instant,
     /// Number of the first remembered message.
     first: u64,
     messages: VecDeque<Message>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    /// Counts its connections.
+    connection: u32,
+    presence: Presence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Here,
+    /// Its connection ended; it may come back.
+    Away,
+    /// It left after the service had read all it said.
+    Left,
+    /// It does not come back.
+    Gone,
+}
+
 #[derive(Debug)]
 struct Message {
     sent_at: Instant,
-    /// Members who should still see it, one bit each.
-    waiting: Vec<u64>,
-    /// Its sending failed before anybody saw it.
-    void: bool,
+    sender: usize,
+    /// The sender's connection that it was sent on.
+    connection: u32,
+    /// Somebody has seen it: the room's stream has it.
+    confirmed: bool,
+    /// Members of whom no delivery is missing any more, one bit each.
+    done: Box<[u64]>,
 }
 
 impl Deliveries {
-    pub(crate) fn new(rooms: usize, members: usize) -> Self {
-        let room = || Room { present: vec![true; members], first: 0, messages: VecDeque::new() };
+    /// Rooms with every member present.
+    pub(super) fn new(rooms: usize, members: usize, at: Instant) -> Self {
+        let room = || Room {
+            members: vec![Member { connection: 0, presence: Presence::Here }; members],
+            together_since: at,
+            first: 0,
+            messages: VecDeque::new(),
+        };
         Self {
             rooms: (0..rooms).map(|_| room()).collect(),
-            stopped: false,
-            sent: 0,
-            expected: 0,
-            delivered: 0,
-            lost: 0,
-            duplicated: 0,
-            latency: LatencyHistogram::default(),
+            remembered_a_room: (REMEMBERED_AT_MOST / rooms.max(1)).max(1),
+            pending: 0,
+            phase: Phase::Talking,
+            totals: DeliveryTotals::default(),
         }
     }
 
-    /// Notes a message that is sent right after and returns its number in its room; none once stopped.
-    pub(crate) fn send(&mut self, room: usize, at: Instant) -> Option<u64> {
-        if self.stopped {
+    /// Notes a message that `sender` sends right after and returns its number in its room; none when the sender is not
+    /// connected, or nothing is to be sent any more.
+    pub(super) fn send(&mut self, room: usize, sender: usize, at: Instant) -> Option<u64> {
+        if self.phase != Phase::Talking || !self.is_here(room, sender) {
             return None;
         }
         self.forget_old(room, at);
         let room = &mut self.rooms[room];
-        let mut waiting = vec![0; room.present.len().div_ceil(64)];
-        for member in (0..room.present.len()).filter(|member| room.present[*member]) {
-            waiting[member / 64] |= 1 << (member % 64);
-        }
-        let message = Message { sent_at: at, waiting, void: false };
-        self.sent += 1;
-        self.expected += message.missing();
-        room.messages.push_back(message);
+        room.messages.push_back(Message {
+            sent_at: at,
+            sender,
+            connection: room.members[sender].connection,
+            confirmed: false,
+            done: vec![0; room.members.len().div_ceil(64)].into(),
+        });
+        self.pending += 1;
         Some(room.first + room.messages.len() as u64 - 1)
     }
 
-    /// Takes back a message whose sending failed, unless somebody saw it nevertheless.
-    pub(crate) fn take_back(&mut self, room: usize, number: u64) {
-        let room = &mut self.rooms[room];
-        let present = room.present.iter().filter(|present| **present).count() as u64;
-        if let Some(message) = room.message(number)
-            && message.missing() == present
-        {
-            self.sent -= 1;
-            self.expected -= present;
-            message.waiting.fill(0);
-            message.void = true;
-        }
-    }
-
     /// Notes that `member` saw message `number`.
-    pub(crate) fn deliver(&mut self, room: usize, number: u64, member: usize, at: Instant) {
-        let Some(message) = self.rooms[room].message(number) else { return };
-        let bit = 1 << (member % 64);
-        if message.waiting[member / 64] & bit != 0 {
-            message.waiting[member / 64] &= !bit;
-            self.latency.record(micros(at.saturating_duration_since(message.sent_at)));
-            self.delivered += 1;
-        } else if !message.void {
-            self.duplicated += 1;
+    pub(super) fn deliver(&mut self, room: usize, number: u64, member: usize, at: Instant) {
+        if self.phase == Phase::Settled {
+            return;
+        }
+        let Room { members, first, messages, .. } = &mut self.rooms[room];
+        let Some(place) = number.checked_sub(*first) else {
+            self.totals.duplicated += 1;
+            return;
+        };
+        let Some(message) = usize::try_from(place).ok().and_then(|place| messages.get_mut(place)) else {
+            return;
+        };
+        if !message.confirmed {
+            self.pending -= u64::from(message.is_pending(members));
+            message.confirmed = true;
+            self.totals.confirm(members.len());
+            for gone in (0..members.len()).filter(|member| members[*member].presence == Presence::Gone) {
+                message.tick_off(gone);
+                self.totals.lost += 1;
+            }
+        }
+        if message.tick_off(member) {
+            self.totals.latency.record(micros(at.saturating_duration_since(message.sent_at)));
+            self.totals.delivered += 1;
+        } else {
+            self.totals.duplicated += 1;
         }
     }
 
-    /// Notes that `member` is gone: what it has not seen it never will.
-    pub(crate) fn leave(&mut self, room: usize, member: usize) {
+    /// Whether `member` is connected.
+    pub(super) fn is_here(&self, room: usize, member: usize) -> bool {
+        self.rooms[room].members[member].presence == Presence::Here
+    }
+
+    /// Notes that `member`'s connection ended, or that nothing gets through any more.
+    pub(super) fn depart(&mut self, room: usize, member: usize) {
+        if self.is_here(room, member) {
+            self.enter(room, member, Presence::Away);
+        }
+    }
+
+    /// Notes that `member` closed its connection and that the service answered: it has read all that was said on it.
+    pub(super) fn leave(&mut self, room: usize, member: usize) {
+        self.enter(room, member, Presence::Left);
+    }
+
+    /// Notes that `member` has a connection again.
+    pub(super) fn come_back(&mut self, room: usize, member: usize, at: Instant) {
         let room = &mut self.rooms[room];
-        room.present[member] = false;
-        let bit = 1 << (member % 64);
-        for message in &mut room.messages {
-            if message.waiting[member / 64] & bit != 0 {
-                message.waiting[member / 64] &= !bit;
-                self.lost += 1;
-            }
+        let back = &mut room.members[member];
+        *back = Member { connection: back.connection + 1, presence: Presence::Here };
+        if !room.anybody_away() {
+            room.together_since = at;
+        }
+    }
+
+    /// Notes that `member` will not come back: what it has not seen it never will.
+    pub(super) fn give_up(&mut self, room: usize, member: usize) {
+        if self.rooms[room].members[member].presence == Presence::Left {
+            return;
+        }
+        self.enter(room, member, Presence::Gone);
+        for message in self.rooms[room].messages.iter_mut().filter(|message| message.confirmed) {
+            self.totals.lost += u64::from(message.tick_off(member));
         }
     }
 
     /// From now on nothing is sent any more.
-    pub(crate) fn stop(&mut self) {
-        self.stopped = true;
+    pub(super) fn stop(&mut self) {
+        if self.phase == Phase::Talking {
+            self.phase = Phase::Stopped;
+        }
     }
 
-    /// Gives up on what has not been delivered.
-    pub(crate) fn give_up(&mut self) {
-        self.stop();
-        self.lost += self.outstanding();
-        self.rooms.iter_mut().for_each(|room| room.messages.clear());
+    /// Whether nothing is sent any more and nothing more need arrive.
+    pub(super) fn is_complete(&self) -> bool {
+        self.phase != Phase::Talking && self.owed() == 0 && self.pending == 0
     }
 
-    /// Deliveries still expected.
-    pub(crate) fn outstanding(&self) -> u64 {
-        self.expected - self.delivered - self.lost
+    /// Makes the sums final: what has not been delivered is lost, and what nobody saw is unknown unless its sender
+    /// has left properly.
+    pub(super) fn settle(&mut self) {
+        for room in &mut self.rooms {
+            for member in room.members.iter_mut().filter(|member| member.presence == Presence::Here) {
+                member.presence = Presence::Gone;
+            }
+            for message in room.messages.drain(..) {
+                self.totals.close(&message, &room.members);
+            }
+        }
+        self.pending = 0;
+        self.phase = Phase::Settled;
+    }
+
+    /// Deliveries of messages that somebody has seen, to members who may still see them.
+    fn owed(&self) -> u64 {
+        self.totals.expected - self.totals.delivered - self.totals.lost
+    }
+
+    fn enter(&mut self, room: usize, member: usize, presence: Presence) {
+        let room = &mut self.rooms[room];
+        self.pending -= room.pending();
+        room.members[member].presence = presence;
+        self.pending += room.pending();
     }
 
     fn forget_old(&mut self, room: usize, now: Instant) {
         let room = &mut self.rooms[room];
+        let together = !room.anybody_away();
         while let Some(old) = room.messages.front()
-            && now.saturating_duration_since(old.sent_at) > REMEMBERED
+            && (room.messages.len() >= self.remembered_a_room
+                || together
+                    && now.saturating_duration_since(old.sent_at.max(room.together_since)) > REMEMBERED)
         {
-            self.lost += old.missing();
+            self.pending -= u64::from(old.is_pending(&room.members));
+            self.totals.close(old, &room.members);
             room.messages.pop_front();
             room.first += 1;
         }
     }
 }
 
+impl DeliveryTotals {
+    /// A message turns out to be in the stream of a room of so many members.
+    fn confirm(&mut self, members: usize) {
+        self.sent += 1;
+        self.expected += members as u64;
+    }
+
+    /// Nothing more is expected of `message`. What nobody saw is lost if the service must have read it, or has had
+    /// its time: it is unknown only where the connection ended first.
+    fn close(&mut self, message: &Message, members: &[Member]) {
+        if !message.confirmed {
+            if !message.is_pending(members) {
+                self.unknown += 1;
+                return;
+            }
+            self.confirm(members.len());
+        }
+        let done: u64 = message.done.iter().map(|bits| u64::from(bits.count_ones())).sum();
+        self.lost += members.len() as u64 - done;
+    }
+}
+
 impl Room {
-    fn message(&mut self, number: u64) -> Option<&mut Message> {
-        let place = number.checked_sub(self.first)?;
-        self.messages.get_mut(usize::try_from(place).ok()?)
+    fn pending(&self) -> u64 {
+        self.messages.iter().filter(|message| message.is_pending(&self.members)).count() as u64
+    }
+
+    fn anybody_away(&self) -> bool {
+        self.members.iter().any(|member| member.presence == Presence::Away)
     }
 }
 
 impl Message {
-    fn missing(&self) -> u64 {
-        self.waiting.iter().map(|bits| u64::from(bits.count_ones())).sum()
+    /// Whether nobody has seen it and the connection it was sent on did not end before the service could read it.
+    fn is_pending(&self, members: &[Member]) -> bool {
+        let sender = &members[self.sender];
+        !self.confirmed
+            && sender.connection == self.connection
+            && matches!(sender.presence, Presence::Here | Presence::Left)
+    }
+
+    /// False when nothing of `member` was missing.
+    fn tick_off(&mut self, member: usize) -> bool {
+        let (bits, bit) = (&mut self.done[member / 64], 1 << (member % 64));
+        let missing = *bits & bit == 0;
+        *bits |= bit;
+        missing
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn sum(deliveries: &Deliveries) -> [u64; 5] {
-        [deliveries.sent, deliveries.expected, deliveries.delivered, deliveries.lost, deliveries.duplicated]
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_message_is_expected_by_every_member_and_counted_once_for_each() {
-        let mut deliveries = Deliveries::new(1, 3);
-        let number = deliveries.send(0, Instant::now()).unwrap();
-        for member in [0, 1, 1, 2] {
-            deliveries.deliver(0, number, member, Instant::now() + Duration::from_millis(3));
-        }
-        assert_eq!(sum(&deliveries), [1, 3, 3, 0, 1]);
-        assert_eq!(deliveries.outstanding(), 0);
-        assert_eq!(deliveries.latency.count(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_member_who_left_has_not_seen_is_lost_and_nothing_more_is_expected_of_it() {
-        let mut deliveries = Deliveries::new(1, 2);
-        deliveries.send(0, Instant::now());
-        deliveries.leave(0, 1);
-        deliveries.send(0, Instant::now());
-        assert_eq!(sum(&deliveries), [2, 3, 0, 1, 0]);
-        assert_eq!(deliveries.outstanding(), 2);
-        deliveries.give_up();
-        assert_eq!(sum(&deliveries), [2, 3, 0, 3, 0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_message_that_could_not_be_sent_is_taken_back() {
-        let mut deliveries = Deliveries::new(1, 2);
-        let number = deliveries.send(0, Instant::now()).unwrap();
-        deliveries.take_back(0, number);
-        assert_eq!(sum(&deliveries), [0, 0, 0, 0, 0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_minute_after_it_was_sent_a_message_is_forgotten_and_what_is_missing_is_lost() {
-        let mut deliveries = Deliveries::new(1, 2);
-        let start = Instant::now();
-        let number = deliveries.send(0, start).unwrap();
-        deliveries.deliver(0, number, 0, start);
-        deliveries.send(0, start + REMEMBERED + Duration::from_millis(1));
-        assert_eq!(sum(&deliveries), [2, 4, 1, 1, 0]);
-        deliveries.deliver(0, number, 1, start);
-        assert_eq!(sum(&deliveries), [2, 4, 1, 1, 0]);
-        assert_eq!(deliveries.rooms[0].messages.len(), 1);
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_arrives_expected_is_delivered_or_lost_or_outstanding(
-            members in 1usize..130,
-            happens in prop::collection::vec((0u8..10, 0u64..20, 0usize..130), 0..200),
-        ) {
-            let mut deliveries = Deliveries::new(1, members);
-            let at = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { Instant::now() });
-            for (what, number, member) in happens {
-                match what {
-                    0..3 => drop(deliveries.send(0, at)),
-                    3 => deliveries.leave(0, member % members),
-                    _ => deliveries.deliver(0, number, member % members, at),
-                }
-            }
-            let missing: u64 = deliveries.rooms[0].messages.iter().map(Message::missing).sum();
-            prop_assert_eq!(deliveries.outstanding(), missing);
-            prop_assert_eq!(deliveries.latency.count(), deliveries.delivered);
-        }
-    }
-}
+#[path = "deliveries_tests.rs"]
+mod tests;

@@ -11,8 +11,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::deliveries::Deliveries;
-use super::member::{self, Seat};
+use super::joining::{NotJoined, Seat};
+use super::member::Member;
 use super::turns::conduct;
 use crate::LoadError;
 use crate::phase::Failures;
@@ -34,6 +36,15 @@ pub(crate) struct ChatPlan {
     pub(crate) members: usize,
     pub(crate) rate: Rate,
     pub(crate) step: StepId,
+    /// What the members' waits before reconnecting are drawn from.
+    pub(crate) seed: u64,
+}
+
+impl ChatPlan {
+    /// Members of all rooms.
+    pub(super) fn seats(&self) -> usize {
+        self.rooms * self.members
+    }
 }
 
 /// One chat load, running since its phase says so.
@@ -52,6 +63,7 @@ pub(super) struct Shared {
     pub(super) complete: Notify,
     pub(super) began: OnceLock<Instant>,
     pub(super) stopped: OnceLock<Instant>,
+    pub(super) connections: AtomicU64,
     pub(super) closed_cleanly: AtomicU64,
 }
 
@@ -63,37 +75,54 @@ impl Chat {
         failures: Failures,
     ) -> Result<Self, LoadError> {
         let prefix = around.identifiers.prefix();
-        let seats = (0..plan.rooms).flat_map(|room| (0..plan.members).map(move |member| (room, member)));
-        let connections: Vec<_> = futures_util::stream::iter(seats.map(|(room, member)| {
-            let seat = Seat {
-                service: plan.service.clone(),
-                address: plan.address,
-                room: format!("{prefix}-r{}-{room}", plan.load),
-                name: format!("{prefix}-m{}-{room}-{member}", plan.load),
-            };
-            seat.join(&around.recorder, plan.step)
-        }))
-        .buffered(JOINING_AT_ONCE)
-        .try_collect()
-        .await?;
         let shared = Arc::new(Shared {
             id_prefix: format!("{prefix}-c{}-", plan.load),
-            deliveries: Mutex::new(Deliveries::new(plan.rooms, plan.members)),
+            deliveries: Mutex::new(Deliveries::new(plan.rooms, plan.members, Instant::now())),
             complete: Notify::new(),
             began: OnceLock::new(),
             stopped: OnceLock::new(),
+            connections: AtomicU64::new(0),
             closed_cleanly: AtomicU64::new(0),
             plan,
         });
+        let plan = &shared.plan;
+        let joins = (0..plan.seats()).map(|seat| {
+            let (room, number) = (seat / plan.members, seat % plan.members);
+            let seat = Seat {
+                room: format!("{prefix}-r{}-{room}", plan.load),
+                name: format!("{prefix}-m{}-{room}-{number}", plan.load),
+            };
+            let (shared, recorder) = (&shared, &around.recorder);
+            async move {
+                match seat.join(shared, recorder, None).await {
+                    Ok(joined) => Ok((seat, joined)),
+                    Err(NotJoined { status, why }) => Err(LoadError::MemberCouldNotJoin {
+                        service: shared.plan.service.clone(),
+                        room: seat.room,
+                        member: seat.name,
+                        status,
+                        why,
+                    }),
+                }
+            }
+        });
+        let joined: Vec<_> =
+            futures_util::stream::iter(joins).buffered(JOINING_AT_ONCE).try_collect().await?;
         let mut members = JoinSet::new();
-        let mut turns = Vec::with_capacity(connections.len());
-        for (seat, connection) in connections.into_iter().enumerate() {
-            let (room, member) = (seat / shared.plan.members, seat % shared.plan.members);
-            let (sink, stream) = connection.split();
+        let mut turns = Vec::with_capacity(joined.len());
+        for (index, (seat, joined)) in joined.into_iter().enumerate() {
             let (turn, my_turns) = mpsc::channel(TURNS_BEHIND);
             turns.push(turn);
-            members.spawn(member::speak(sink, room, my_turns, Arc::clone(&shared)));
-            members.spawn(member::listen(stream, room, member, Arc::clone(&shared)));
+            let member = Member {
+                shared: Arc::clone(&shared),
+                around: Arc::clone(&around),
+                seat,
+                room: index / plan.members,
+                number: index % plan.members,
+                turns: my_turns,
+                backoff: Backoff::new(plan.seed, plan.load, index),
+            };
+            members.spawn(member.attend(joined));
         }
         let task = conduct(Arc::clone(&shared), turns, members, around.phase.clone(), failures);
         Ok(Self { shared, task: tokio::spawn(task) })
@@ -111,6 +140,7 @@ impl Chat {
     /// Gives up on the connections.
     pub(crate) fn abort(&self) {
         self.task.abort();
+        self.shared.deliveries().settle();
     }
 }
 
@@ -120,7 +150,7 @@ impl Shared {
     }
 
     pub(super) fn look_whether_complete(&self) {
-        if self.deliveries().outstanding() == 0 {
+        if self.deliveries().is_complete() {
             self.complete.notify_one();
         }
     }
@@ -139,21 +169,24 @@ impl Shared {
         let seconds = self.began.get().map_or(Duration::ZERO, |began| {
             self.stopped.get().copied().unwrap_or_else(Instant::now).saturating_duration_since(*began)
         });
+        let connections = self.connections.load(Ordering::Relaxed);
         let deliveries = self.deliveries();
+        let totals = &deliveries.totals;
         ChatTotals {
             service: self.plan.service.clone(),
             seconds: seconds.as_secs_f64(),
             rate: self.plan.rate.per_second(),
-            connections: (self.plan.rooms * self.plan.members) as u64,
+            connections,
             closed_cleanly: self.closed_cleanly.load(Ordering::Relaxed),
-            reconnected: 0,
-            sent: deliveries.sent,
-            unknown: 0,
-            expected_deliveries: deliveries.expected,
-            delivered: deliveries.delivered,
-            lost: deliveries.lost,
-            duplicated: deliveries.duplicated,
-            latency: deliveries.latency.clone(),
+            // A load in which a member's first connection failed did not start.
+            reconnected: connections.saturating_sub(self.plan.seats() as u64),
+            sent: totals.sent,
+            unknown: totals.unknown,
+            expected_deliveries: totals.expected,
+            delivered: totals.delivered,
+            lost: totals.lost,
+            duplicated: totals.duplicated,
+            latency: totals.latency.clone(),
         }
     }
 }

@@ -1,36 +1,26 @@
-//! One chat member: joining its room, and the two halves of its connection.
+//! One chat member: speaking when it is its turn, hearing the others, and coming back when its connection ended.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use firedrill_record::ServiceName;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::backoff::{Backoff, LONGEST};
+use super::joining::{Connection, Joined, Seat};
 use super::load::Shared;
-use crate::LoadError;
-use crate::recorder::{Recorder, StepId};
-use crate::template::percent_encode;
-use crate::transport::chain;
+use crate::phase::Phase;
+use crate::session::Surroundings;
 
-/// Longest wait for a connection, its upgrade and the word that the member has joined.
-const JOINING: Duration = Duration::from_secs(10);
-
-type Connection = WebSocketStream<TcpStream>;
-
-/// What the service says when a member has joined.
-#[derive(Debug, Deserialize)]
-struct Joined {
-    joined: String,
-}
+/// How long a connection that is over may still give what was under way.
+const LINGERING: Duration = Duration::from_secs(1);
 
 /// What a member says.
 #[derive(Debug, Serialize)]
@@ -39,127 +29,172 @@ struct Said<'a> {
     text: &'a str,
 }
 
-/// What members hear; anything without an `id` is not a message.
+/// What members hear: a message when it has an `id`; who joins and who leaves has none.
 #[derive(Debug, Deserialize)]
 struct Heard {
-    id: String,
+    id: Option<String>,
+    /// Its place in the room's stream.
+    seq: Option<String>,
 }
 
-/// Who joins what, and where.
-#[derive(Debug, Clone)]
-pub(crate) struct Seat {
-    pub(crate) service: ServiceName,
-    pub(crate) address: SocketAddr,
-    pub(crate) room: String,
-    pub(crate) name: String,
+/// A member in its room.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) shared: Arc<Shared>,
+    pub(super) around: Arc<Surroundings>,
+    pub(super) seat: Seat,
+    pub(super) room: usize,
+    /// Its number in the room.
+    pub(super) number: usize,
+    /// A wake-up is a turn to speak; when nobody can give one any more, it leaves.
+    pub(super) turns: mpsc::Receiver<()>,
+    pub(super) backoff: Backoff,
 }
 
-impl Seat {
-    /// Connects, upgrades (which the ledger counts as one request that closes with 101), and waits until the service
-    /// says that the member has joined.
-    pub(crate) async fn join(self, recorder: &Recorder, step: StepId) -> Result<Connection, LoadError> {
-        let deadline = Instant::now() + JOINING;
-        let failed = |status, why: String| LoadError::MemberCouldNotJoin {
-            service: self.service.clone(),
-            room: self.room.clone(),
-            member: self.name.clone(),
-            status,
-            why,
-        };
-        let late = |what: &str| failed(None, format!("{what} took longer than {JOINING:?}"));
-        let url = format!(
-            "ws://{}/rooms/{}/ws?member={}",
-            self.address,
-            percent_encode(&self.room),
-            percent_encode(&self.name)
-        );
-        let open = recorder.open(step);
-        let stream = match tokio::time::timeout_at(deadline, TcpStream::connect(self.address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                open.refused();
-                return Err(failed(None, error.to_string()));
-            }
-            Err(_) => return Err(late("the connection")),
-        };
-        // Only a hint: without it messages are delivered all the same, later.
-        let _ = stream.set_nodelay(true);
-        let upgrade = tokio_tungstenite::client_async(url, stream);
-        let mut connection = match tokio::time::timeout_at(deadline, upgrade).await {
-            Ok(Ok((connection, _))) => connection,
-            Ok(Err(Error::Http(answer))) => {
-                let status = answer.status().as_u16();
-                open.close(status);
-                return Err(failed(Some(status), "the upgrade was refused".to_owned()));
-            }
-            Ok(Err(error)) => return Err(failed(None, chain(&error))),
-            Err(_) => return Err(late("the upgrade")),
-        };
-        open.close(101);
+/// Why a member does not speak on a connection any more.
+enum Silence {
+    /// It asked the service to close the connection.
+    Leaving,
+    /// A message could not be written.
+    Broken,
+}
+
+impl Member {
+    /// Stays in the room until the load ends.
+    pub(super) async fn attend(mut self, joined: Joined) {
+        let mut last = joined.last;
+        let mut connection = joined.connection;
         loop {
-            match tokio::time::timeout_at(deadline, connection.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => match serde_json::from_str::<Joined>(&text) {
-                    Ok(Joined { joined }) if joined == self.room => return Ok(connection),
-                    _ => {}
-                },
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(error))) => return Err(failed(None, chain(&error))),
-                Ok(None) => return Err(failed(None, "the service closed the connection".to_owned())),
-                Err(_) => return Err(late("joining")),
+            let since = Instant::now();
+            let left = self.talk(connection, &mut last).await;
+            if left {
+                break;
+            }
+            self.shared.deliveries().depart(self.room, self.number);
+            if since.elapsed() >= LONGEST {
+                self.backoff.reset();
+            }
+            let Some(again) = self.rejoin(last.as_deref()).await else { break };
+            last = last.or(again.last);
+            connection = again.connection;
+            // Turns it could not take are not made up for.
+            while self.turns.try_recv().is_ok() {}
+            self.shared.deliveries().come_back(self.room, self.number, Instant::now());
+        }
+        self.shared.deliveries().give_up(self.room, self.number);
+        self.shared.look_whether_complete();
+    }
+
+    /// Speaks and hears until the connection has ended; true when this member ended it and the service has read
+    /// everything before.
+    async fn talk(&mut self, connection: Connection, last: &mut Option<String>) -> bool {
+        let (sink, stream) = connection.split();
+        let (room, number, shared) = (self.room, self.number, &*self.shared);
+        let mut hearing = std::pin::pin!(hear(stream, room, number, shared, last));
+        let closed = tokio::select! {
+            _ = &mut hearing => None,
+            silence = speak(sink, room, number, &mut self.turns, shared) => match silence {
+                Silence::Leaving => hearing.await,
+                Silence::Broken => {
+                    shared.deliveries().depart(room, number);
+                    let _ = tokio::time::timeout(LINGERING, hearing).await;
+                    None
+                }
+            },
+        };
+        let answered = closed == Some(CloseCode::Normal);
+        if answered {
+            shared.deliveries().leave(room, number);
+        }
+        answered
+    }
+
+    /// Tries to join until it works; none when the load stops.
+    async fn rejoin(&mut self, after: Option<&str>) -> Option<Joined> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.around.phase.reached(Phase::Stopping) => return None,
+                () = tokio::time::sleep(self.backoff.next()) => {}
+            }
+            let joined = tokio::select! {
+                joined = self.seat.join(&self.shared, &self.around.recorder, after) => joined,
+                () = self.around.phase.reached(Phase::Aborting) => return None,
+            };
+            match joined {
+                Ok(joined) => return Some(joined),
+                Err(failed) => {
+                    tracing::debug!(
+                        member = self.seat.name,
+                        status = failed.status,
+                        why = failed.why,
+                        "not joined"
+                    );
+                }
             }
         }
     }
 }
 
 /// Says a message for each wake-up in `turns`; when nobody can wake it any more, begins the closing handshake.
-pub(super) async fn speak(
+async fn speak(
     mut sink: SplitSink<Connection, Message>,
     room: usize,
-    mut turns: mpsc::Receiver<()>,
-    shared: Arc<Shared>,
-) {
+    member: usize,
+    turns: &mut mpsc::Receiver<()>,
+    shared: &Shared,
+) -> Silence {
     while turns.recv().await.is_some() {
-        let Some(number) = shared.deliveries().send(room, Instant::now()) else { continue };
+        let Some(number) = shared.deliveries().send(room, member, Instant::now()) else { continue };
         let said = Said { id: &shared.message_id(room, number), text: "the quick brown fox" };
         let text = serde_json::to_string(&said).expect("two strings are JSON");
         if sink.send(Message::text(text)).await.is_err() {
-            shared.deliveries().take_back(room, number);
-            shared.look_whether_complete();
-            return;
+            return Silence::Broken;
         }
     }
-    // The answer to it, or its absence, is seen by the listening half.
-    let _ = sink.close().await;
+    if !shared.deliveries().is_here(room, member) {
+        return Silence::Broken;
+    }
+    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    match sink.send(Message::Close(Some(close))).await {
+        Ok(()) => Silence::Leaving,
+        Err(_) => Silence::Broken,
+    }
 }
 
-/// Hears messages until the connection ends.
-pub(super) async fn listen(
+/// Hears messages until the connection ends; gives the code of the closing handshake when it was complete.
+async fn hear(
     mut stream: SplitStream<Connection>,
     room: usize,
     member: usize,
-    shared: Arc<Shared>,
-) {
-    let mut close_seen = false;
-    let ended_well = loop {
-        match stream.next().await {
-            Some(Ok(Message::Text(text))) => {
-                let heard = serde_json::from_str::<Heard>(&text).ok();
-                if let Some((of_room, number)) = heard.and_then(|heard| shared.number_of(&heard.id))
+    shared: &Shared,
+    last: &mut Option<String>,
+) -> Option<CloseCode> {
+    while let Some(Ok(frame)) = stream.next().await {
+        match frame {
+            Message::Text(text) => {
+                let Ok(heard) = serde_json::from_str::<Heard>(&text) else { continue };
+                if let Some((of_room, number)) = heard.id.and_then(|id| shared.number_of(&id))
                     && of_room == room
                 {
                     shared.deliveries().deliver(room, number, member, Instant::now());
                     shared.look_whether_complete();
                 }
+                if heard.seq.is_some() {
+                    *last = heard.seq;
+                }
             }
-            Some(Ok(Message::Close(_))) => close_seen = true,
-            Some(Ok(_)) => {}
-            Some(Err(_)) => break false,
-            None => break true,
+            Message::Close(frame) => {
+                shared.closed_cleanly.fetch_add(1, Ordering::Relaxed);
+                // What is said from now on would not be read.
+                shared.deliveries().depart(room, member);
+                // Reading on sends the answer, if it was the service that began.
+                let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+                let _ = tokio::time::timeout(LINGERING, rest).await;
+                return Some(frame.map_or(CloseCode::Normal, |frame| frame.code));
+            }
+            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
-    };
-    if close_seen && ended_well {
-        shared.closed_cleanly.fetch_add(1, Ordering::Relaxed);
     }
-    shared.deliveries().leave(room, member);
-    shared.look_whether_complete();
+    None
 }

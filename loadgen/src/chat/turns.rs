@@ -33,10 +33,11 @@ pub(super) async fn conduct(
             () = tokio::time::sleep_until(began + intended_start(index, shared.plan.rate)) => {}
         }
         let (room, first) = speaker(index, shared.plan.rooms, shared.plan.members);
-        // The next member who is still there and not too far behind speaks.
-        (0..shared.plan.members)
-            .map(|more| room * shared.plan.members + (first + more) % shared.plan.members)
-            .any(|seat| turns[seat].try_send(()).is_ok());
+        // The next member who is connected and not too far behind speaks.
+        (0..shared.plan.members).map(|more| (first + more) % shared.plan.members).any(|member| {
+            shared.deliveries().is_here(room, member)
+                && turns[room * shared.plan.members + member].try_send(()).is_ok()
+        });
     }
     shared.stopped.get_or_init(Instant::now);
     shared.deliveries().stop();
@@ -44,7 +45,6 @@ pub(super) async fn conduct(
         () = phase.reached(Phase::Aborting) => {}
         () = everything_heard(&shared) => {}
     }
-    shared.deliveries().give_up();
     drop(turns);
     let closing = async {
         while let Some(ended) = members.join_next().await {
@@ -57,10 +57,11 @@ pub(super) async fn conduct(
     // Who does not answer the closing handshake in time is left; dropping the set ends its tasks.
     let _ = tokio::time::timeout(CLOSING, closing).await;
     members.shutdown().await;
+    shared.deliveries().settle();
 }
 
 async fn everything_heard(shared: &Shared) {
-    while shared.deliveries().outstanding() > 0 {
+    while !shared.deliveries().is_complete() {
         shared.complete.notified().await;
     }
 }

@@ -30,6 +30,9 @@ impl UserScript for JourneyUser {
 
     async fn step(&mut self, index: usize, client: &Client) -> Result<(), LoadError> {
         if index == 0 {
+            if self.session.is_locked_out() {
+                self.session.set_up_again(client).await?;
+            }
             self.session.begin_round();
         }
         if self.session.step(index, client).await?.is_some() {

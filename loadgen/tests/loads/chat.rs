@@ -38,7 +38,7 @@ async fn every_message_reaches_every_member_of_its_room_once_and_connections_clo
 #[tokio::test]
 async fn a_delivery_that_the_service_leaves_out_is_lost() {
     let target = Target::start().await;
-    target.behaviour.leave_out.store(3, Ordering::Relaxed);
+    target.behaviour.rooms.leave_out.store(3, Ordering::Relaxed);
     let totals = talk(&target, rooms(1, 3, "200/s"), 20, Duration::from_secs(1)).await;
     assert_eq!((totals.lost, totals.duplicated), (3, 0));
     assert_eq!(totals.delivered + 3, totals.expected_deliveries);
@@ -48,7 +48,7 @@ async fn a_delivery_that_the_service_leaves_out_is_lost() {
 #[tokio::test]
 async fn a_delivery_made_twice_is_a_duplicate_and_not_a_delivery_more() {
     let target = Target::start().await;
-    target.behaviour.send_twice.store(2, Ordering::Relaxed);
+    target.behaviour.rooms.send_twice.store(2, Ordering::Relaxed);
     let totals = talk(&target, rooms(1, 2, "200/s"), 20, GRACE).await;
     assert_eq!((totals.delivered, totals.lost, totals.duplicated), (totals.sent * 2, 0, 2));
 }
@@ -70,12 +70,25 @@ async fn a_refused_upgrade_is_told_with_its_status() {
 }
 
 #[tokio::test]
-async fn what_a_service_that_never_delivers_owes_is_lost_within_the_grace() {
+async fn what_a_service_that_takes_and_never_delivers_owes_is_lost_within_the_grace() {
     let target = Target::start().await;
-    target.behaviour.leave_out.store(u64::MAX, Ordering::Relaxed);
+    target.behaviour.rooms.leave_out.store(u64::MAX, Ordering::Relaxed);
+    let load = RunningLoad::start(target.plan(rooms(1, 2, "100/s"))).await.unwrap();
+    let taken = || target.behaviour.rooms.taken.load(Ordering::Relaxed);
+    until("some were taken", &load, |_| taken() > 5).await;
     let began = Instant::now();
-    let totals = talk(&target, rooms(1, 2, "100/s"), 5, Duration::from_millis(200)).await;
+    let ledger = load.drain(Duration::from_millis(200)).await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    assert_eq!((totals.delivered, totals.lost), (0, totals.expected_deliveries));
-    assert_eq!(totals.closed_cleanly, 2);
+    let totals = &ledger.chats[0];
+    assert_eq!((totals.sent, totals.unknown, totals.closed_cleanly), (taken(), 0, 2));
+    assert_eq!((totals.delivered, totals.lost), (0, totals.sent * 2));
+}
+
+#[tokio::test]
+async fn a_message_that_the_service_takes_and_drops_is_lost_to_every_member() {
+    let target = Target::start().await;
+    target.behaviour.rooms.swallow.store(2, Ordering::Relaxed);
+    let totals = talk(&target, rooms(1, 3, "200/s"), 20, Duration::from_secs(1)).await;
+    assert_eq!(totals.sent, target.behaviour.rooms.taken.load(Ordering::Relaxed));
+    assert_eq!((totals.unknown, totals.lost, totals.duplicated), (0, 6, 0));
 }

@@ -1,24 +1,24 @@
 //! A server on loopback that counts what it answers, and can be told to misbehave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{MatchedPath, Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{MatchedPath, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use firedrill_loadgen::{LoadPlan, RunningLoad};
 use firedrill_record::{Ledger, LedgerRow, ServiceName};
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::rooms::{Rooms, join_room};
 
 /// Method, route template and status to the number of answers.
 pub(crate) type Counts = BTreeMap<(String, String, u16), u64>;
@@ -27,12 +27,22 @@ pub(crate) type Counts = BTreeMap<(String, String, u16), u64>;
 pub(crate) struct Behaviour {
     pub(crate) counts: Mutex<Counts>,
     pub(crate) in_flight: AtomicU64,
-    /// Answers of `/fail` when set.
+    /// `/fail` and `/tokens` answer with an error, and upgrades are refused.
     pub(crate) failing: AtomicBool,
-    /// Chat deliveries that are left out, and sent twice, counted down.
-    pub(crate) leave_out: AtomicU64,
-    pub(crate) send_twice: AtomicU64,
-    rooms: Mutex<HashMap<String, (broadcast::Sender<String>, u64)>>,
+    /// Which tokens are accepted.
+    token_epoch: AtomicU64,
+    pub(crate) rooms: Rooms,
+}
+
+impl Behaviour {
+    /// Accepts no token that was given so far.
+    pub(crate) fn expire_tokens(&self) {
+        self.token_epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn token(&self) -> String {
+        format!("token {}", self.token_epoch.load(Ordering::Relaxed))
+    }
 }
 
 pub(crate) struct Target {
@@ -51,6 +61,8 @@ impl Target {
             .route("/users", post(create_user))
             .route("/users/{id}", get(read_user))
             .route("/fail", get(fail))
+            .route("/tokens", post(log_in))
+            .route("/guarded", get(guarded))
             .route("/hang", get(std::future::pending::<()>))
             .route("/elsewhere", get(async || Redirect::to("/users/elsewhere")))
             .route("/rooms/{room}/ws", get(join_room))
@@ -136,63 +148,26 @@ async fn read_user(Path(id): Path<String>) -> StatusCode {
     if id.starts_with("id of t-") { StatusCode::OK } else { StatusCode::NOT_FOUND }
 }
 
+async fn log_in(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Value>) {
+    if behaviour.failing.load(Ordering::Relaxed) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({})));
+    }
+    (StatusCode::CREATED, Json(json!({ "token": behaviour.token() })))
+}
+
+async fn guarded(State(behaviour): State<Arc<Behaviour>>, headers: HeaderMap) -> StatusCode {
+    let accepted = format!("Bearer {}", behaviour.token());
+    if headers.get("authorization").is_some_and(|token| token.as_bytes() == accepted.as_bytes()) {
+        StatusCode::OK
+    } else {
+        StatusCode::UNAUTHORIZED
+    }
+}
+
 async fn fail(State(behaviour): State<Arc<Behaviour>>) -> (StatusCode, Json<Value>) {
     if behaviour.failing.load(Ordering::Relaxed) {
         (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({})))
     } else {
         (StatusCode::OK, Json(json!({ "id": "id of t-0" })))
     }
-}
-
-async fn join_room(
-    State(behaviour): State<Arc<Behaviour>>,
-    Path(room): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
-    if behaviour.failing.load(Ordering::Relaxed) {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    }
-    let member = query["member"].clone();
-    upgrade.on_upgrade(|socket| talk(socket, behaviour, room, member))
-}
-
-async fn talk(socket: WebSocket, behaviour: Arc<Behaviour>, room: String, member: String) {
-    let (voices, members) = {
-        let mut rooms = behaviour.rooms.lock().unwrap();
-        let entry = rooms.entry(room.clone()).or_insert_with(|| (broadcast::channel(1000).0, 0));
-        entry.1 += 1;
-        (entry.0.clone(), entry.1)
-    };
-    let mut heard = voices.subscribe();
-    let (mut sink, mut stream) = socket.split();
-    sink.send(Message::text(json!({ "joined": room, "members": members }).to_string())).await.unwrap();
-    loop {
-        tokio::select! {
-            said = stream.next() => match said {
-                Some(Ok(Message::Text(text))) => {
-                    let said: Value = serde_json::from_str(&text).unwrap();
-                    let told = json!({ "id": said["id"], "room": room, "from": member, "text": said["text"] });
-                    voices.send(told.to_string()).unwrap();
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return,
-            },
-            told = heard.recv() => {
-                let told = told.unwrap();
-                if take_one(&behaviour.leave_out) {
-                    continue;
-                }
-                for _ in 0..=u64::from(take_one(&behaviour.send_twice)) {
-                    if sink.send(Message::text(told.clone())).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn take_one(left: &AtomicU64) -> bool {
-    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
