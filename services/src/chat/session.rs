@@ -293,3 +293,59 @@ fn broken(error: axum::Error) -> End {
         _ => End::Gone,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::extract::WebSocketUpgrade;
+    use axum::routing::get;
+    use futures_util::StreamExt;
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame as Farewell;
+
+    use super::*;
+    use crate::chat::hub::Hub;
+    use crate::secret::Secret;
+    use crate::server::Stop;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn a_member_that_is_silent_is_closed_with_1011_and_one_that_answers_stays() {
+        const INTERVAL: Duration = Duration::from_millis(200);
+        let store = Store::new(&Secret::new("redis://127.0.0.1:1/")).expect("valid; nothing is asked of it");
+        let hub = Arc::new(Hub::new());
+        hub.go_live();
+        let (_stop, stopping) = Stop::new();
+        let upgrade = move |upgrade: WebSocketUpgrade| async move {
+            let membership = hub.join("lobby", "ada").expect("live");
+            upgrade.on_upgrade(move |socket| {
+                let (history, metrics) = (History::new(store), ChatMetrics::new());
+                Session::new(socket, history, metrics, Heartbeat::new(INTERVAL), "lobby".into(), "ada".into())
+                    .run(membership, Entrance::Now(Sequence::FIRST), stopping)
+            })
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", get(upgrade))).await });
+
+        let (mut member, _) = tokio_tungstenite::connect_async(url).await.expect("upgraded");
+        // Reading answers pings.
+        let attentive = async {
+            for _ in 0..5 {
+                while !matches!(member.next().await, Some(Ok(tungstenite::Message::Ping(_)))) {}
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), attentive).await.expect("five pings");
+        tokio::time::sleep(INTERVAL * 4).await;
+        let ended = async {
+            loop {
+                if let Some(Ok(tungstenite::Message::Close(frame))) = member.next().await {
+                    return frame.map(|Farewell { code, .. }| u16::from(code));
+                }
+            }
+        };
+        let code = tokio::time::timeout(Duration::from_secs(10), ended).await.expect("it ends");
+        assert_eq!(code, Some(1011));
+    }
+}
