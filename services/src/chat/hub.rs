@@ -11,7 +11,7 @@ use axum::extract::ws::Utf8Bytes;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::backlog::{self, Backlog, Full};
+use super::backlog::{self, Backlog};
 use super::sequence::Sequence;
 
 /// The rooms of this process.
@@ -140,12 +140,12 @@ impl Room {
         let mut due = vec![delivery];
         while let Some(delivery) = due.pop() {
             let mut too_slow = Vec::new();
-            self.0.retain(|_, seat| match seat.queue.push(delivery.clone()) {
-                Ok(()) => true,
-                Err(Full) => {
-                    too_slow.extend(seat.entered.then(|| seat.member.clone()));
-                    false
+            self.0.retain(|_, seat| {
+                let pushed = seat.queue.push(delivery.clone()).is_ok();
+                if !pushed && seat.entered {
+                    too_slow.push(seat.member.clone());
                 }
+                pushed
             });
             let members = self.members();
             due.extend(too_slow.iter().map(|member| presence("leave", member, members)));

@@ -8,7 +8,7 @@ use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use metrics_plugin::Health;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -133,15 +133,11 @@ async fn messages(
         .map_err(|error| ApiError::internal(&error))?;
     // Whoever asks from the beginning asks for what is kept.
     let gap = after.is_some() && !page.reaches;
-    Ok(Json(Messages { messages, next, gap }))
-}
-
-#[derive(Serialize)]
-struct Messages {
-    messages: Vec<Value>,
-    next: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    gap: bool,
+    let mut answer = json!({ "messages": messages, "next": next });
+    if gap {
+        answer["gap"] = true.into();
+    }
+    Ok(Json(answer))
 }
 
 async fn rooms(State(chat): State<Chat>) -> impl IntoResponse {

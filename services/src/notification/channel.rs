@@ -19,7 +19,7 @@ pub(super) enum Channel {
     /// A Slack message.
     Slack(HttpPost),
     /// A mail.
-    Email(Email),
+    Email(Box<Email>),
 }
 
 /// Why a job was not sent. Shows no secret.
@@ -47,7 +47,7 @@ impl Channel {
         channels.extend(config.log.then_some(Self::Log));
         channels.extend(config.webhook.as_ref().map(|endpoint| Self::Webhook(HttpPost::new(endpoint))));
         channels.extend(config.slack.as_ref().map(|endpoint| Self::Slack(HttpPost::new(endpoint))));
-        channels.extend(config.email.as_ref().map(|email| Self::Email(Email::new(email, timeout))));
+        channels.extend(config.email.as_ref().map(|email| Self::Email(Box::new(Email::new(email, timeout)))));
         channels
     }
 

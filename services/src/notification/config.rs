@@ -240,10 +240,13 @@ fn wrong(variable: &str, expected: &'static str) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FaultSwitchConfig;
 
     fn read(variables: &[(&str, &str)]) -> Result<NotificationConfig, ConfigError> {
-        let service =
-            StoreServiceConfig { redis_url: Secret::new("redis://127.0.0.1/"), faults: Default::default() };
+        let service = StoreServiceConfig {
+            redis_url: Secret::new("redis://127.0.0.1/"),
+            faults: FaultSwitchConfig::default(),
+        };
         NotificationConfig::from_environment(service, &|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })

@@ -8,9 +8,9 @@ use super::config::SendingConfig;
 use super::queue::Verdict;
 
 /// However often it failed before.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// What the other side may ask for.
-const LONGEST_ASKED_FOR: Duration = Duration::from_secs(600);
+const LONGEST_ASKED_FOR: Duration = Duration::from_mins(10);
 
 /// What becomes of a job after an attempt, `attempt` counted from 1. `random` is in [0, 1).
 pub(super) fn verdict(

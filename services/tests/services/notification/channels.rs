@@ -23,7 +23,7 @@ fn quick(redis: Secret) -> NotificationConfig {
 #[tokio::test]
 async fn a_slack_message_has_a_text_and_an_attachment_for_each_alert() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], Plan::Answer(200)).await;
+    let receiver = Receiver::start(&[], Plan::Answer(200));
     let config = NotificationConfig { slack: Some(receiver.endpoint()), ..quick(redis.url()) };
     let service = Running::notification_with(config).await;
     post(&service.url("/webhook/alertmanager"), &delivery("4", "firing", 2)).await;

@@ -43,7 +43,7 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// Answers with `plans` one after the other, then always with `afterwards`.
-    pub(super) async fn start(plans: &[Plan], afterwards: Plan) -> Self {
+    pub(super) fn start(plans: &[Plan], afterwards: Plan) -> Self {
         let (receiver, socket) = Self::refusing(plans, afterwards);
         receiver.listen(socket);
         receiver

@@ -48,8 +48,7 @@ async fn dead_letters(service: &Running) -> Vec<Value> {
 #[tokio::test]
 async fn a_failing_receiver_is_tried_again_and_gets_everything_in_order() {
     let redis = RedisServer::start().await;
-    let receiver =
-        Receiver::start(&[Plan::Answer(500), Plan::Hang, Plan::Answer(503), OK, Plan::Hang], OK).await;
+    let receiver = Receiver::start(&[Plan::Answer(500), Plan::Hang, Plan::Answer(503), OK, Plan::Hang], OK);
     let mut config = to_webhook(redis.url(), &receiver);
     config.sending.timeout = Duration::from_secs(1);
     let service = Running::notification_with(config).await;
@@ -73,7 +72,7 @@ async fn a_failing_receiver_is_tried_again_and_gets_everything_in_order() {
 #[tokio::test]
 async fn what_is_posted_is_the_delivery_as_it_is_kept() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], OK).await;
+    let receiver = Receiver::start(&[], OK);
     let service = Running::notification_with(to_webhook(redis.url(), &receiver)).await;
     arrive(&service, &delivery("4", "firing", 2)).await;
     until("it was received", async || receiver.accepted().len() == 1).await;
@@ -96,7 +95,7 @@ async fn a_receiver_that_refuses_connections_gets_everything_when_it_listens() {
 #[tokio::test]
 async fn a_service_that_restarts_goes_on_where_it_was() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], Plan::Answer(500)).await;
+    let receiver = Receiver::start(&[], Plan::Answer(500));
     let mut config = to_webhook(redis.url(), &receiver);
     config.sending.attempts = 100;
     let service = Running::notification_with(config.clone()).await;
@@ -116,9 +115,9 @@ async fn a_service_that_restarts_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_service_that_stops_does_not_wait_for_a_receiver_that_hangs() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[Plan::Hang], OK).await;
+    let receiver = Receiver::start(&[Plan::Hang], OK);
     let mut config = to_webhook(redis.url(), &receiver);
-    config.sending.timeout = Duration::from_secs(60);
+    config.sending.timeout = Duration::from_mins(1);
     let service = Running::notification_with(config.clone()).await;
     arrive(&service, &delivery("4", "firing", 1)).await;
     until("it hangs", async || !receiver.posts().is_empty()).await;
@@ -131,7 +130,7 @@ async fn a_service_that_stops_does_not_wait_for_a_receiver_that_hangs() {
 #[tokio::test]
 async fn what_cannot_be_sent_is_a_dead_letter_after_the_last_attempt_and_holds_up_nothing() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[Plan::Answer(500), Plan::Answer(500), Plan::Answer(500)], OK).await;
+    let receiver = Receiver::start(&[Plan::Answer(500), Plan::Answer(500), Plan::Answer(500)], OK);
     let mut config = to_webhook(redis.url(), &receiver);
     config.sending.attempts = 3;
     let service = Running::notification_with(config).await;
@@ -155,7 +154,7 @@ async fn what_cannot_be_sent_is_a_dead_letter_after_the_last_attempt_and_holds_u
 #[tokio::test]
 async fn a_final_refusal_is_not_tried_again() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[Plan::Answer(400)], OK).await;
+    let receiver = Receiver::start(&[Plan::Answer(400)], OK);
     let service = Running::notification_with(to_webhook(redis.url(), &receiver)).await;
     for _ in 0..2 {
         arrive(&service, &delivery("4", "firing", 1)).await;
@@ -168,7 +167,7 @@ async fn a_final_refusal_is_not_tried_again() {
 #[tokio::test]
 async fn in_a_full_queue_the_oldest_that_was_not_begun_makes_place_and_is_a_dead_letter() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[Plan::Hold], OK).await;
+    let receiver = Receiver::start(&[Plan::Hold], OK);
     let mut config = to_webhook(redis.url(), &receiver);
     config.sending.queue_length = 2;
     let service = Running::notification_with(config).await;
@@ -189,9 +188,9 @@ async fn in_a_full_queue_the_oldest_that_was_not_begun_makes_place_and_is_a_dead
 #[tokio::test]
 async fn a_delivery_that_is_posted_again_is_kept_and_sent_once() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], OK).await;
+    let receiver = Receiver::start(&[], OK);
     let mut config = to_webhook(redis.url(), &receiver);
-    config.duplicate_window = Duration::from_secs(60);
+    config.duplicate_window = Duration::from_mins(1);
     let service = Running::notification_with(config).await;
     let first = delivery("4", "firing", 2);
     assert_eq!(arrive(&service, &first).await, 1);
@@ -206,7 +205,7 @@ async fn a_delivery_that_is_posted_again_is_kept_and_sent_once() {
 #[tokio::test]
 async fn a_delivery_that_is_repeated_after_the_window_is_another() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], OK).await;
+    let receiver = Receiver::start(&[], OK);
     let mut config = to_webhook(redis.url(), &receiver);
     config.duplicate_window = Duration::from_millis(200);
     let service = Running::notification_with(config).await;
@@ -219,7 +218,7 @@ async fn a_delivery_that_is_repeated_after_the_window_is_another() {
 #[tokio::test]
 async fn two_processes_send_each_delivery_once_and_in_order() {
     let redis = RedisServer::start().await;
-    let receiver = Receiver::start(&[], OK).await;
+    let receiver = Receiver::start(&[], OK);
     let config = to_webhook(redis.url(), &receiver);
     let one = Running::notification_with(config.clone()).await;
     let other = Running::notification_with(config).await;
