@@ -17,7 +17,7 @@ use super::history::History;
 use super::hub::Hub;
 use super::metrics::ChatMetrics;
 use super::sequence::{NoSequence, Sequence};
-use super::session::{Entrance, LONGEST_FRAME_BYTES, PAGE, Session};
+use super::session::{Entrance, LONGEST_FRAME_BYTES, PAGE, READ_BUFFER_BYTES, Session};
 use super::{room_name, subscription};
 use crate::assembly::Routes;
 use crate::config::StoreServiceConfig;
@@ -99,7 +99,10 @@ async fn join(
         None => Entrance::Now(history.last(&room).await?),
         Some(after) => Entrance::Again(history.after(&room, after, PAGE).await?),
     };
-    let upgrade = upgrade.max_message_size(LONGEST_FRAME_BYTES).max_frame_size(LONGEST_FRAME_BYTES);
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(LONGEST_FRAME_BYTES)
+        .max_frame_size(LONGEST_FRAME_BYTES);
     Ok(upgrade.on_upgrade(move |socket| {
         let heartbeat = Heartbeat::new(heartbeat::INTERVAL);
         Session::new(socket, history, metrics, heartbeat, room, member).run(membership, entrance, stopping)

@@ -27,10 +27,13 @@ use crate::server::Stopping;
 const LONGEST_MESSAGE_BYTES: usize = 64 * 1024;
 /// Up to here a message is read before it is refused, so that the refusal arrives; beyond, it is cut off.
 pub(super) const LONGEST_FRAME_BYTES: usize = 1024 * 1024;
+/// Most messages are short; the library's own choice would take 64 MiB for 500 idle members.
+pub(super) const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Messages are read from the history in pages of this length.
 pub(super) const PAGE: usize = 64;
 const LONGEST_WRITE: Duration = Duration::from_secs(5);
-const LONGEST_ECHO: Duration = Duration::from_secs(1);
+/// A lost Redis is noticed sooner; this is for one that keeps a message to itself.
+const LONGEST_ECHO: Duration = Duration::from_secs(5);
 const LONGEST_FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a member sends.

@@ -93,6 +93,19 @@ async fn a_receiver_that_refuses_connections_gets_everything_when_it_listens() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_says_why_and_nothing_of_the_url() {
+    let redis = RedisServer::start().await;
+    let (receiver, _socket) = Receiver::refusing(&[], OK);
+    let mut config = to_webhook(redis.url(), &receiver);
+    config.sending.attempts = 1;
+    let service = Running::notification_with(config).await;
+    arrive(&service, &delivery("4", "firing", 1)).await;
+    until("it is given up", async || !dead_letters(&service).await.is_empty()).await;
+    let reason = dead_letters(&service).await[0]["reason"].to_string();
+    assert!(reason.contains("refused") && !reason.contains("hook"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_service_that_restarts_goes_on_where_it_was() {
     let redis = RedisServer::start().await;
     let receiver = Receiver::start(&[], Plan::Answer(500));
