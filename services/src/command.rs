@@ -199,7 +199,7 @@ async fn serve(address: SocketAddr, config: ServiceConfig) -> Result<(), Failure
         ServiceConfig::Auth(config) => auth::serve(listener, config, shutdown).await,
         ServiceConfig::User(config) => user::serve(listener, config, shutdown).await,
         ServiceConfig::Chat(config) => chat::serve(listener, config, shutdown).await,
-        ServiceConfig::Notification(config) => notification::serve(listener, config, shutdown).await,
+        ServiceConfig::Notification(config) => notification::serve(listener, *config, shutdown).await,
     }?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::command::ServiceName;
+use crate::notification::NotificationConfig;
 use crate::secret::Secret;
 
 const SHORTEST_SIGNING_KEY_BYTES: usize = 16;
@@ -23,7 +24,7 @@ pub enum ServiceConfig {
     /// Rooms over WebSocket.
     Chat(StoreServiceConfig),
     /// Notifications and the Alertmanager webhook.
-    Notification(StoreServiceConfig),
+    Notification(Box<NotificationConfig>),
 }
 
 /// Configuration of a service that needs its store only.
@@ -123,7 +124,10 @@ impl ServiceConfig {
             }),
             ServiceName::User => Self::User(environment.store_service(faults)?),
             ServiceName::Chat => Self::Chat(environment.store_service(faults)?),
-            ServiceName::Notification => Self::Notification(environment.store_service(faults)?),
+            ServiceName::Notification => {
+                let service = environment.store_service(faults)?;
+                Self::Notification(Box::new(NotificationConfig::from_environment(service, lookup)?))
+            }
         })
     }
 }

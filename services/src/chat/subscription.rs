@@ -1,16 +1,24 @@
-//! This process's one subscription to the rooms, kept alive, and what is written to a room's channel.
+//! This process's one subscription to the rooms, kept alive.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 
+use super::history;
 use super::hub::{Delivery, Hub};
+use super::sequence::Sequence;
 use crate::store::{COMMAND_TIMEOUT, Store, StoreError};
 
 const CHANNEL_PREFIX: &str = "room:";
 const CHANNEL_PATTERN: &str = "room:*";
 const BEFORE_NEXT_ATTEMPT: Duration = Duration::from_millis(200);
+
+/// The channel of a room. What is written to it is the sender's membership, the message's place and the message,
+/// with a space between.
+pub(super) fn channel(room: &str) -> String {
+    format!("{CHANNEL_PREFIX}{room}")
+}
 
 /// Subscribes, delivers until the connection is lost, and begins again; never returns.
 pub(super) async fn keep(store: Store, hub: Arc<Hub>) {
@@ -42,18 +50,17 @@ async fn deliver_until_lost(store: &Store, hub: &Hub) -> Result<(), StoreError> 
     let mut messages = subscriber.on_message();
     while let Some(message) = messages.next().await {
         let room = message.get_channel_name().strip_prefix(CHANNEL_PREFIX);
-        let payload = std::str::from_utf8(message.get_payload_bytes()).ok();
-        if let (Some(room), Some((origin, text))) = (room, payload.and_then(|text| text.split_once(' '))) {
-            hub.deliver(room, &Delivery { origin: origin.into(), text: text.into() });
+        let delivery = std::str::from_utf8(message.get_payload_bytes()).ok().and_then(delivery);
+        if let (Some(room), Some(delivery)) = (room, delivery) {
+            hub.deliver(room, delivery);
         }
     }
     Ok(())
 }
 
-/// Whether anybody, this process included, was subscribed.
-pub(super) async fn publish(store: &Store, room: &str, origin: &str, text: &str) -> Result<bool, StoreError> {
-    let channel = format!("{CHANNEL_PREFIX}{room}");
-    let subscribers: u64 =
-        store.query(redis::cmd("PUBLISH").arg(channel).arg(format!("{origin} {text}"))).await?;
-    Ok(subscribers > 0)
+fn delivery(payload: &str) -> Option<Delivery> {
+    let (origin, rest) = payload.split_once(' ')?;
+    let (sequence, message) = rest.split_once(' ')?;
+    let sequence: Sequence = sequence.parse().ok()?;
+    Some(Delivery::Message { origin: origin.into(), sequence, text: history::frame(sequence, message) })
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use firedrill_services::notification::NotificationConfig;
 use firedrill_services::{
     AuthConfig, FaultSwitchConfig, GatewayConfig, Secret, ServeError, StoreServiceConfig, UpstreamConfig,
     auth, chat, gateway, notification, user,
@@ -56,7 +57,11 @@ impl Running {
     }
 
     pub(crate) async fn notification(redis: Secret) -> Self {
-        let config = StoreServiceConfig { redis_url: redis, faults: with_token() };
+        let service = StoreServiceConfig { redis_url: redis, faults: with_token() };
+        Self::notification_with(NotificationConfig::new(service)).await
+    }
+
+    pub(crate) async fn notification_with(config: NotificationConfig) -> Self {
         Self::start(|listener, stop| notification::serve(listener, config, told(stop))).await
     }
 

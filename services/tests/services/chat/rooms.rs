@@ -1,66 +1,15 @@
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::{WebSocketStream, client_async};
 
+use super::member::Member;
 use crate::client::{get, metric};
 use crate::redis_server::RedisServer;
 use crate::running::{Running, until};
-
-struct Member {
-    socket: WebSocketStream<TcpStream>,
-}
-
-impl Member {
-    /// Joined, with the number of members it was told.
-    async fn join(chat: &Running, room: &str, name: &str) -> (Self, u64) {
-        let stream = TcpStream::connect(chat.address).await.expect("it listens");
-        let url = format!("ws://{}/rooms/{room}/ws?member={name}", chat.address);
-        let (socket, response) = client_async(url, stream).await.expect("upgraded");
-        assert_eq!(response.status(), 101);
-        let mut member = Self { socket };
-        let joined = member.next_json().await;
-        assert_eq!(joined["joined"], room);
-        (member, joined["members"].as_u64().expect("a number"))
-    }
-
-    async fn next(&mut self) -> Message {
-        let next = tokio::time::timeout(Duration::from_secs(10), self.socket.next()).await;
-        next.expect("within 10 s").expect("still open").expect("no error")
-    }
-
-    async fn next_json(&mut self) -> Value {
-        let message = self.next().await;
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
-    }
-
-    async fn say(&mut self, id: &str) {
-        let text = json!({ "id": id, "text": "hello" }).to_string();
-        self.socket.send(Message::text(text)).await.expect("sent");
-    }
-
-    async fn close(&mut self) {
-        self.socket.send(Message::Close(None)).await.expect("sent");
-    }
-
-    /// Everything up to the close, and its code.
-    async fn rest(&mut self) -> (Vec<Value>, Option<u16>) {
-        let mut received = Vec::new();
-        loop {
-            match self.next().await {
-                Message::Text(text) => received.push(serde_json::from_str(&text).expect("JSON")),
-                Message::Close(frame) => {
-                    return (received, frame.map(|CloseFrame { code, .. }| u16::from(code)));
-                }
-                _ => {}
-            }
-        }
-    }
-}
 
 #[tokio::test]
 async fn every_member_of_a_room_receives_every_message_in_one_order() {
@@ -87,7 +36,7 @@ async fn every_member_of_a_room_receives_every_message_in_one_order() {
     for member in &mut members {
         let mut order = Vec::new();
         for _ in 0..50 {
-            let message = member.next_json().await;
+            let message = member.next_message().await;
             assert_eq!((&message["room"], &message["text"]), (&json!("lobby"), &json!("hello")));
             order.push(format!("{} from {}", message["id"], message["from"]));
         }
@@ -135,8 +84,8 @@ async fn members_in_two_processes_share_a_room() {
     let (mut ada, _) = Member::join(&one, "lobby", "ada").await;
     let (mut bob, _) = Member::join(&other, "lobby", "bob").await;
     ada.say("1").await;
-    assert_eq!(bob.next_json().await["from"], "ada");
-    assert_eq!(ada.next_json().await["id"], "1");
+    assert_eq!(bob.next_message().await["from"], "ada");
+    assert_eq!(ada.next_message().await["id"], "1");
 }
 
 #[tokio::test]
@@ -166,6 +115,7 @@ async fn what_is_no_upgrade_or_names_no_room_is_refused() {
     assert_eq!(get(&chat.url("/rooms/lobby/ws?member=ada")).await.status, 400);
     assert_eq!(get(&chat.url("/rooms/a%20b/ws?member=ada")).await.status, 422);
     assert_eq!(get(&chat.url("/rooms/lobby/ws")).await.status, 422);
+    assert_eq!(get(&chat.url("/rooms/lobby/ws?member=ada&after=7")).await.status, 422);
 }
 
 #[tokio::test]
@@ -202,4 +152,31 @@ async fn without_redis_members_are_let_go_and_nobody_joins_until_it_is_back() {
     let (mut member, _) = Member::join(&chat, "lobby", "ada").await;
     member.say("1").await;
     assert_eq!(member.next_json().await["id"], "1");
+}
+
+#[tokio::test]
+async fn the_others_are_told_who_comes_and_goes_which_counts_as_no_message() {
+    let redis = RedisServer::start().await;
+    let chat = Running::chat(redis.url()).await;
+    let (mut ada, _) = Member::join(&chat, "lobby", "ada").await;
+    let (mut bob, _) = Member::join(&chat, "lobby", "bob").await;
+    assert_eq!(ada.next_json().await, json!({ "event": "join", "member": "bob", "members": 2 }));
+    bob.close().await;
+    assert_eq!(bob.rest().await.0, Vec::<Value>::new());
+    drop(bob);
+    assert_eq!(ada.next_json().await, json!({ "event": "leave", "member": "bob", "members": 1 }));
+    let metrics = chat.url("/metrics");
+    for series in ["messages_sent_total", "messages_delivered_total"] {
+        assert!(metric(&metrics, series).await.abs() < 0.5, "{series}");
+    }
+    assert!((metric(&metrics, r#"websocket_closes_total{code="1000"}"#).await - 1.0).abs() < 0.5);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered() {
+    let redis = RedisServer::start().await;
+    let chat = Running::chat(redis.url()).await;
+    let (mut ada, _) = Member::join(&chat, "lobby", "ada").await;
+    ada.socket.send(Message::Ping("are you there".into())).await.expect("sent");
+    assert_eq!(ada.next().await, Message::Pong("are you there".into()));
 }

@@ -1,0 +1,4 @@
+mod history;
+mod keeping_up;
+mod member;
+mod rooms;
