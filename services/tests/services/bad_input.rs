@@ -24,7 +24,7 @@ const AT_ONCE: usize = 16;
 const SEED: u64 = 20_261_122;
 const MOST_GROWTH_BYTES: f64 = 10.0 * 1024.0 * 1024.0;
 
-/// What was seen of one service: how many of each status (or `closed`), and what was wrong.
+/// What was seen of one service: how many of each status (or way to end), and what was wrong.
 #[derive(Default)]
 struct Seen {
     outcomes: BTreeMap<String, usize>,
@@ -55,8 +55,12 @@ async fn outcome(address: SocketAddr, bad: &BadRequest) -> Result<String, String
         let _ = wire.stream.shutdown().await;
     }
     let Some(answer) = wire.answer().await else {
-        let said = format!("closed, {}", if sent { "all was sent" } else { "not all was sent" });
-        return if bad.may_close { Ok("closed".to_owned()) } else { Err(said) };
+        let closed = match (bad.hangs_up, sent) {
+            (true, _) => "client hung up",
+            (false, true) => "closed",
+            (false, false) => "closed before all was sent",
+        };
+        return if bad.may_close { Ok(closed.to_owned()) } else { Err(closed.to_owned()) };
     };
     let status = answer.status;
     if !bad.right.contains(&status) {

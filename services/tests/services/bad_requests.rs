@@ -127,10 +127,8 @@ impl Route {
     }
 
     fn header_flood(&self, headers: &str, random: &mut StdRng) -> BadRequest {
-        let mut head = self.head(headers);
-        for number in 0..random.random_range(101..400) {
-            head.push_str(&format!("x-{number}: 1\r\n"));
-        }
+        let flood = "x-one-more: 1\r\n".repeat(random.random_range(101..400));
+        let head = self.head(headers) + &flood;
         let closes = BadRequest { may_close: true, ..self.make("header flood", Vec::new(), &[431]) };
         BadRequest { bytes: (head + "\r\n").into_bytes(), ..closes }
     }
@@ -285,7 +283,7 @@ impl Route {
         let key = "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         let (fin_text, fin_binary) = (0x81, 0x82);
         let (frame, right): (Vec<u8>, &'static [u16]) = match random.random_range(0..8) {
-            0 => (masked(fin_text, &[b'x'; 64 * 1024 + 1]), &[1009]),
+            0 => (masked(fin_text, &vec![b'x'; 64 * 1024 + 1]), &[1009]),
             1 => (masked(fin_text, &vec![b'x'; 1024 * 1024 + 1]), &[1009]),
             2 => (masked(fin_binary, b"{}"), &[1003]),
             3 => (masked(fin_text, b"{\"id\": 1"), &[1007]),
@@ -306,11 +304,11 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(length @ ..126), _) => frame.push(0x80 | length),
         (_, Ok(length)) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(length.to_be_bytes());
         }
         _ => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 | 0x7f);
             frame.extend((payload.len() as u64).to_be_bytes());
         }
     }

@@ -221,17 +221,17 @@ async fn the_ordered_share_of_a_processor_is_used() {
     let redis = RedisServer::start().await;
     let user = process(&redis).await;
     let metrics = user.url("/metrics");
-    let used = async || metric(&metrics, "process_cpu_seconds_total").await;
+    let cpu_seconds = async || metric(&metrics, "process_cpu_seconds_total").await;
     order_process(&user, &json!({ "cpu": { "share": 0.5 }, "lease_ms": 60_000 })).await;
-    let (begun, before) = (Instant::now(), used().await);
-    until("half a second of CPU time is used", async || used().await - before >= 0.5).await;
-    let share = (used().await - before) / begun.elapsed().as_secs_f64();
+    let (begun, before) = (Instant::now(), cpu_seconds().await);
+    until("half a second of CPU time is used", async || cpu_seconds().await - before >= 0.5).await;
+    let share = (cpu_seconds().await - before) / begun.elapsed().as_secs_f64();
     assert!((0.1..0.85).contains(&share), "{share} of a processor, scrapes and a busy host included");
     call(Method::DELETE, &user.url("/admin/faults"), Some(FAULT_TOKEN), None).await;
     until("it computes no more", async || {
-        let before = used().await;
+        let before = cpu_seconds().await;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        used().await - before < 0.05
+        cpu_seconds().await - before < 0.05
     })
     .await;
 }

@@ -68,14 +68,14 @@ impl Wire {
     }
 
     async fn more(&mut self) -> Option<()> {
-        let mut buffer = [0; 16 * 1024];
-        match tokio::time::timeout(LONGEST_WAIT, self.stream.read(&mut buffer)).await {
-            Ok(Ok(read @ 1..)) => {
+        let mut buffer = vec![0; 16 * 1024];
+        let reading = tokio::time::timeout(LONGEST_WAIT, self.stream.read(&mut buffer)).await;
+        match reading.expect("the service answers or closes in time") {
+            Ok(read @ 1..) => {
                 self.unread.extend_from_slice(&buffer[..read]);
                 Some(())
             }
-            Ok(Ok(0) | Err(_)) => None,
-            Err(_) => panic!("the service neither answered nor closed"),
+            Ok(0) | Err(_) => None,
         }
     }
 }
