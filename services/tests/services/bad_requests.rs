@@ -89,9 +89,10 @@ impl Route {
         if self.is_websocket() {
             makers.extend([
                 Self::bad_upgrade as fn(&Self, &str, &mut StdRng) -> BadRequest,
-                Self::bad_frame,
-                Self::bad_frame,
+                Self::bad_upgrade,
             ]);
+            // One for each of its kinds.
+            makers.extend([Self::bad_frame as fn(&Self, &str, &mut StdRng) -> BadRequest; 8]);
         }
         let maker = makers.choose(random).expect("there are some");
         maker(self, headers, random)
