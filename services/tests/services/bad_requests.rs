@@ -87,10 +87,8 @@ impl Route {
             ]);
         }
         if self.is_websocket() {
-            makers.extend([
-                Self::bad_upgrade as fn(&Self, &str, &mut StdRng) -> BadRequest,
-                Self::bad_upgrade,
-            ]);
+            makers
+                .extend([Self::bad_upgrade as fn(&Self, &str, &mut StdRng) -> BadRequest, Self::bad_upgrade]);
             // One for each of its kinds.
             makers.extend([Self::bad_frame as fn(&Self, &str, &mut StdRng) -> BadRequest; 8]);
         }
