@@ -177,7 +177,14 @@ fn log_to_stdout(lookup: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigEr
     // The log is a notification channel too: a quieter service still delivers to it.
     let channel = notification::LOG_CHANNEL_TARGET;
     let filter = EnvFilter::new(format!("{level},{channel}=info"));
-    log::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stdout).init();
+    log::fmt()
+        .json()
+        .flatten_event(true)
+        // The span that a line was written in holds the request's id; it has no parents.
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stdout)
+        .init();
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 mod assembly;
 pub mod auth;
+mod body_deadline;
 pub mod chat;
 mod command;
 mod config;
@@ -15,6 +16,7 @@ mod faults;
 pub mod gateway;
 mod healthcheck;
 pub mod notification;
+mod request_id;
 mod secret;
 mod server;
 mod store;

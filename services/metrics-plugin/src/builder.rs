@@ -6,6 +6,7 @@ use axum::Router;
 use http::Method;
 use prometheus_client::registry::Registry;
 
+use crate::distortion::Distortion;
 use crate::endpoints::{self, Health};
 use crate::layer::MetricsLayer;
 use crate::process::ProcessCollector;
@@ -19,6 +20,7 @@ pub struct MetricsPlugin {
     service: String,
     registry: Registry,
     recorder: Arc<Recorder>,
+    distortion: Distortion,
 }
 
 impl MetricsPlugin {
@@ -40,6 +42,11 @@ impl MetricsPlugin {
         MetricsLayer::new(Arc::clone(&self.recorder))
     }
 
+    /// The handle that makes this plugin's `/metrics` wrong on purpose.
+    pub fn distortion(&self) -> Distortion {
+        self.distortion.clone()
+    }
+
     /// The routes `GET /metrics` and `GET /health`. `health` is asked at every call of `/health`: 200 when
     /// healthy, else 503, both with a JSON body.
     pub fn routes<H, F>(self, health: H) -> Router
@@ -47,7 +54,7 @@ impl MetricsPlugin {
         H: Fn() -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Health> + Send,
     {
-        endpoints::router(self.service, self.registry, health)
+        endpoints::router(self.service, self.registry, self.distortion, health)
     }
 }
 
@@ -81,7 +88,7 @@ impl MetricsPluginBuilder {
         let mut registry = Registry::default();
         let recorder = Arc::new(Recorder::new(routes, &mut registry));
         registry.register_collector(Box::new(ProcessCollector::new()));
-        Ok(MetricsPlugin { service: self.service, registry, recorder })
+        Ok(MetricsPlugin { service: self.service, registry, recorder, distortion: Distortion::default() })
     }
 }
 

@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode, header};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 
+use crate::distortion::Distortion;
 use crate::exposition::Format;
 
 pub(crate) const METRICS_PATH: &str = "/metrics";
@@ -23,13 +24,13 @@ pub enum Health {
     Unhealthy(String),
 }
 
-pub(crate) fn router<H, F>(service: String, registry: Registry, health: H) -> Router
+pub(crate) fn router<H, F>(service: String, registry: Registry, distortion: Distortion, health: H) -> Router
 where
     H: Fn() -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Health> + Send,
 {
     let registry = Arc::new(registry);
-    let metrics = move |headers: HeaderMap| async move { expose(&registry, &headers) };
+    let metrics = move |headers: HeaderMap| async move { expose(&registry, &distortion, &headers) };
     let health = move || async move {
         match health().await {
             Health::Healthy => (StatusCode::OK, Json(json!({ "service": service, "status": "ok" }))),
@@ -42,12 +43,12 @@ where
     Router::new().route(METRICS_PATH, get(metrics)).route(HEALTH_PATH, get(health))
 }
 
-fn expose(registry: &Registry, headers: &HeaderMap) -> Response {
+fn expose(registry: &Registry, distortion: &Distortion, headers: &HeaderMap) -> Response {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = Format::negotiate(accept);
     let Ok(text) = format.encode(registry) else {
         let body = Json(json!({ "error": "a metric could not be encoded" }));
         return (StatusCode::INTERNAL_SERVER_ERROR, body).into_response();
     };
-    ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
+    ([(header::CONTENT_TYPE, format.content_type())], distortion.apply(text)).into_response()
 }

@@ -4,6 +4,7 @@
 //! are written over its metrics.
 
 mod builder;
+mod distortion;
 mod endpoints;
 mod exposition;
 mod layer;
@@ -12,6 +13,7 @@ mod recorder;
 mod template;
 
 pub use builder::{BuildError, MetricsPlugin, MetricsPluginBuilder};
+pub use distortion::{BadExposition, Distortion};
 pub use endpoints::Health;
 pub use layer::{MetricsLayer, MetricsService, ResponseFuture};
 pub use template::TemplateError;

@@ -22,7 +22,6 @@ pub(crate) const STATUSES_OF_EVERY_ROUTE: [u16; 2] = [CLIENT_CLOSED_REQUEST, 500
 const STATUSES_OF_UNMATCHED: [u16; 4] = [404, 405, CLIENT_CLOSED_REQUEST, 500];
 const UNMATCHED: &str = "unmatched";
 const OTHER: &str = "OTHER";
-const USUAL_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const BUCKETS_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 type Requests = Family<RequestLabels, Counter>;
@@ -56,7 +55,7 @@ pub(crate) struct Recorder {
     /// Sorted so that the first match is the most specific one.
     templates: Vec<(Template, Vec<(Method, usize)>)>,
     series: Vec<RouteSeries>,
-    /// Where the series of `unmatched` begin: one for each usual method, then `OTHER`.
+    /// Where the series of `unmatched` are, whatever the method: what clients make up creates no series.
     unmatched: usize,
     requests: Requests,
     active: Gauge,
@@ -98,9 +97,7 @@ impl Recorder {
         }
         templates.sort_by(|(one, _), (other, _)| one.cmp(other));
         let unmatched = series.len();
-        for method in USUAL_METHODS.into_iter().chain([OTHER]) {
-            series.push(resolve(method, UNMATCHED, &STATUSES_OF_UNMATCHED));
-        }
+        series.push(resolve(OTHER, UNMATCHED, &STATUSES_OF_UNMATCHED));
         Self { templates, series, unmatched, requests, active }
     }
 
@@ -116,7 +113,7 @@ impl Recorder {
             .iter()
             .find(|(template, _)| template.matches(path))
             .and_then(|(_, methods)| methods.iter().find(|(declared, _)| declared == method))
-            .map_or_else(|| self.unmatched + unmatched_offset(method), |(_, index)| *index)
+            .map_or(self.unmatched, |(_, index)| *index)
     }
 
     fn close(&self, series: usize, status: u16, started: Instant) {
@@ -133,10 +130,6 @@ impl Recorder {
         // Last, so that whoever sees nothing active sees everything counted.
         self.active.dec();
     }
-}
-
-fn unmatched_offset(method: &Method) -> usize {
-    USUAL_METHODS.iter().position(|usual| *usual == method.as_str()).unwrap_or(USUAL_METHODS.len())
 }
 
 impl RouteSeries {

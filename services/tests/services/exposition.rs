@@ -3,6 +3,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use firedrill_exposition::{check_histograms, parse};
 use http::{Request, header};
 use http_body_util::Full;
 
@@ -12,7 +13,7 @@ use crate::running::{Running, with_token};
 
 const MOST_SERIES: usize = 600;
 
-async fn all(redis: &RedisServer) -> [(&'static str, Running); 5] {
+pub(crate) async fn all(redis: &RedisServer) -> [(&'static str, Running); 5] {
     let auth = Running::auth(redis.url()).await;
     let gateway = Running::gateway([auth.address; 4], Duration::from_secs(1)).await;
     [
@@ -25,11 +26,13 @@ async fn all(redis: &RedisServer) -> [(&'static str, Running); 5] {
 }
 
 #[tokio::test]
-async fn no_service_has_more_than_600_series() {
+async fn no_service_has_more_than_600_series_and_all_are_strictly_valid() {
     let redis = RedisServer::start().await;
     for (name, service) in all(&redis).await {
-        let text = get(&service.url("/metrics")).await.text;
-        let series = text.lines().filter(|line| !line.starts_with('#')).count();
+        let metrics = get(&service.url("/metrics")).await;
+        let exposition = parse(&metrics.content_type, &metrics.text).expect("it is strictly valid");
+        assert!(check_histograms(&exposition).is_empty(), "{name}");
+        let series = exposition.samples().count();
         println!("{name}: {series} series");
         assert!((100..=MOST_SERIES).contains(&series), "{name} has {series}");
     }
