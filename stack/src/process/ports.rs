@@ -1,7 +1,7 @@
 //! Free ports that nobody else will take between their being found and their being used; or given ones.
 //!
-//! Free ones lie outside the range from which the kernel gives ports to clients, so no outgoing connection takes one. Two
-//! runs of this user never try the same: ports come in blocks, and a block is locked as long as its stack lives. What
+//! Free ones lie outside the range from which the kernel gives ports to clients, so no outgoing connection takes one.
+//! Two runs of this user never try the same: ports come in blocks, and a block is locked as long as its stack lives. What
 //! another program binds in between is met by another try of the whole start.
 
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub enum PortError {
         /// How many blocks were tried.
         blocks: usize,
     },
-    /// A port that was asked for is taken, or not for everybody to have.
+    /// A port that was asked for cannot be had.
     #[error("listen on {address} for {part}")]
     Taken {
         /// The part.
