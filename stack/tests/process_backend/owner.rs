@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use firedrill_drill::Fault;
-use firedrill_stack::{RestoredState, StackEvent, processes_of, restore_in};
+use firedrill_stack::{Deadline, Probe, RestoredState, StackEvent, processes_of, restore_in};
 
 use crate::rehearsal::{Rehearsal, places};
 
@@ -55,7 +55,14 @@ async fn restore_ends_everything_of_an_owner_that_was_killed_while_starting_or_w
         owner.wait().unwrap();
         assert!(seen, "the owner never said: {moment}");
 
-        let report = restore_in(&places(root.path()), None, &|_| {}).await.unwrap();
+        // What the owner was just forking has its lock for an instant, too.
+        let look = || async {
+            let report = restore_in(&places(root.path()), None, &|_| {}).await.unwrap();
+            let is_live = report.runs.iter().any(|run| run.state == RestoredState::Live);
+            if is_live { Probe::NotYet("live".to_owned()) } else { Probe::Ready(report) }
+        };
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let report = deadline.until("the run is restored", look).await.unwrap();
         let [restored] = report.runs.as_slice() else { panic!("{moment}: {report:?}") };
         let RestoredState::Restored { ended, undone, left } = &restored.state else {
             panic!("{moment}: {report:?}")
