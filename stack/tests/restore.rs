@@ -33,15 +33,24 @@ impl Host {
         RunFolder::create_in(&self.places, RunId::new(jiff::Timestamp::now(), number), None).unwrap()
     }
 
-    async fn restore(&self, which: Option<RunRef>) -> RestoreReport {
-        restore_in(&self.places, which, &|_| {}).await.unwrap()
+    async fn restore(&self) -> RestoreReport {
+        restore_in(&self.places, None, &|_| {}).await.unwrap()
     }
 
     /// Once the lock of the `dead` run is free: what is forked at this moment, by another test or by the dead owner,
     /// has it for an instant, too.
     async fn restore_dead(&self, dead: &RunId, tell: &(dyn Fn(RestoreEvent) + Send + Sync)) -> RestoreReport {
+        self.restore_which_is_dead(None, dead, tell).await
+    }
+
+    async fn restore_which_is_dead(
+        &self,
+        which: Option<RunRef>,
+        dead: &RunId,
+        tell: &(dyn Fn(RestoreEvent) + Send + Sync),
+    ) -> RestoreReport {
         let look = || async {
-            let report = restore_in(&self.places, None, tell).await.unwrap();
+            let report = restore_in(&self.places, which.clone(), tell).await.unwrap();
             let is_live = report.runs.iter().any(|run| run.run == *dead && run.state == RestoredState::Live);
             if is_live { Probe::NotYet("live".to_owned()) } else { Probe::Ready(report) }
         };
@@ -120,8 +129,8 @@ async fn a_run_whose_owner_died_loses_its_processes_and_faults_and_is_forgotten(
         (["errors 30% on user".to_owned()].as_slice(), [].as_slice())
     );
     assert!(!known.lives() && !unknown.lives());
-    assert_eq!(host.restore(None).await, RestoreReport::default(), "a second one finds nothing");
-    let again = host.restore(Some(RunRef::Path(folder))).await;
+    assert_eq!(host.restore().await, RestoreReport::default(), "a second one finds nothing");
+    let again = host.restore_which_is_dead(Some(RunRef::Path(folder)), &id, &|_| {}).await;
     let nothing = RestoredState::Restored { ended: vec![], undone: vec![], left: vec![] };
     assert_eq!(again.runs[0].state, nothing, "nor does one that is told where to look");
 }
@@ -190,7 +199,7 @@ async fn a_restore_that_was_killed_is_finished_by_the_next() {
         .unwrap();
     let mut lines = BufReader::new(restorer.stdout.take().unwrap()).lines();
     let signalled = lines.any(|line| line.unwrap().contains("SIGTERM"));
-    let live = host.restore(None).await.runs[0].state.clone();
+    let live = host.restore().await.runs[0].state.clone();
     restorer.kill().unwrap();
     restorer.wait().unwrap();
     assert!(signalled && stubborn.lives());
@@ -202,7 +211,7 @@ async fn a_restore_that_was_killed_is_finished_by_the_next() {
         matches!(&report.runs[0].state, RestoredState::Restored { undone, .. } if undone.len() == 1),
         "{report:?}"
     );
-    assert_eq!(host.restore(None).await, RestoreReport::default());
+    assert_eq!(host.restore().await, RestoreReport::default());
 }
 
 #[tokio::test]
@@ -227,7 +236,7 @@ async fn a_run_whose_folder_was_removed_is_live_as_long_as_its_owner_is() {
     let run = host.run(0xa006);
     let part = Sleeper::part(&run, "user");
     fs::remove_dir_all(run.path()).unwrap();
-    let report = host.restore(None).await;
+    let report = host.restore().await;
     assert_eq!(report.runs[0].state, RestoredState::Live, "this test is the owner");
     assert!(part.lives());
 }
@@ -239,11 +248,11 @@ async fn a_run_whose_folder_and_owner_are_gone_is_cleaned_up_by_its_mark() {
     let part = Sleeper::part(&run, "user");
     let registration = host.root.path().join("state/active").join(run.id().as_str());
     fs::write(registration, r#"{"folder":"/nowhere/at/all","owner":{"pid":1,"started":0}}"#).unwrap();
-    let report = host.restore(None).await;
+    let report = host.restore().await;
     assert!(
         matches!(&report.runs[0].state, RestoredState::Restored { ended, .. } if ended.len() == 1),
         "{report:?}"
     );
     assert!(!part.lives());
-    assert_eq!(host.restore(None).await, RestoreReport::default());
+    assert_eq!(host.restore().await, RestoreReport::default());
 }

@@ -29,7 +29,6 @@ async fn owner_that_is_killed() {
         lasts: Duration::from_mins(1),
     };
     stack.inject(&fault, Duration::from_mins(1)).await.unwrap();
-    println!("\ninjected");
     let kill = |part: &str| Fault::Kill { part: part.to_owned(), lasts: Duration::from_mins(1) };
     let auth = stack.inject(&kill("auth"), Duration::from_mins(1)).await.unwrap();
     stack.inject(&kill("redis"), Duration::from_mins(1)).await.unwrap();
@@ -41,7 +40,7 @@ async fn owner_that_is_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restore_ends_everything_of_an_owner_that_was_killed_while_starting_or_with_faults() {
-    for (moment, faults) in [("started prometheus", 0), ("started chat", 0), ("injected", 1), ("killed", 3)] {
+    for (moment, faults) in [("started prometheus", 0), ("started chat", 0), ("killed", 3)] {
         let root = tempfile::tempdir().unwrap();
         let mut owner = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "owner::owner_that_is_killed", "--nocapture"])
