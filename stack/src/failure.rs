@@ -95,6 +95,7 @@ impl UpError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tool(error) => Some(error.hint()),
+            Self::Ports(error) => error.hint(),
             Self::Spawn { part, .. } => Some(format!("is the program of {part} built and executable?")),
             Self::NotReady(_) => {
                 Some("is the host very busy? the logs are in the run folder, stack/*/<part>/log".to_owned())
@@ -116,6 +117,37 @@ pub enum FaultError {
         /// The service.
         service: String,
     },
+    /// The stack has no such part.
+    #[error("kill {part}: this stack has no such part")]
+    NoSuchPart {
+        /// The part.
+        part: String,
+    },
+    /// The part had ended before it could be killed.
+    #[error("kill {part}: it has ended already with {how}")]
+    EndedBefore {
+        /// The part.
+        part: String,
+        /// How it ended.
+        how: String,
+    },
+    /// The part did not end.
+    #[error("kill {part}: process {pid} outlived SIGKILL")]
+    OutlivedSigkill {
+        /// The part.
+        part: String,
+        /// Its process.
+        pid: u32,
+    },
+    /// The part does not answer as it did before the fault.
+    #[error("bring {part} back")]
+    NotBack {
+        /// The part.
+        part: String,
+        /// Why not.
+        #[source]
+        source: UpError,
+    },
     /// The fault would last longer than a service grants.
     #[error("break {service} for {seconds} s: a service grants {limit} s at most")]
     TooLong {
@@ -129,7 +161,7 @@ pub enum FaultError {
     /// The fault switch said no.
     #[error("{doing} on {service}: its fault switch answered {status}: {said}")]
     Refused {
-        /// What was asked: `inject errors 30%`.
+        /// What was asked: `inject errors`.
         doing: String,
         /// The service.
         service: String,

@@ -29,7 +29,7 @@ pub use failure::{FaultError, UpError};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::{FakeBackend, FakeCall};
 pub use places::{InvalidRunRef, RunPlaces, RunRef};
-pub use process::{PortError, ProcessBackend, ToolError};
+pub use process::{PortChoice, PortError, ProcessBackend, ToolError};
 pub use processes::{ProcessIdentity, RunProcess, processes_of};
 pub use restore::{
     EndedProcess, RestoreError, RestoreEvent, RestoreReport, RestoredRun, RestoredState, restore, restore_in,

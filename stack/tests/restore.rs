@@ -6,11 +6,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use firedrill_record::RunId;
 use firedrill_stack::{
-    EndedProcess, ProcessIdentity, RestoreEvent, RestoreReport, RestoredState, RunFolder, RunPlaces, RunRef,
-    UndoEntry, restore_in,
+    Deadline, EndedProcess, Probe, ProcessIdentity, RestoreEvent, RestoreReport, RestoredState, RunFolder,
+    RunPlaces, RunRef, UndoEntry, restore_in,
 };
 
 struct Host {
@@ -32,8 +33,28 @@ impl Host {
         RunFolder::create_in(&self.places, RunId::new(jiff::Timestamp::now(), number), None).unwrap()
     }
 
-    async fn restore(&self, which: Option<RunRef>) -> RestoreReport {
-        restore_in(&self.places, which, &|_| {}).await.unwrap()
+    async fn restore(&self) -> RestoreReport {
+        restore_in(&self.places, None, &|_| {}).await.unwrap()
+    }
+
+    /// Once the lock of the `dead` run is free: what is forked at this moment, by another test or by the dead owner,
+    /// has it for an instant, too.
+    async fn restore_dead(&self, dead: &RunId, tell: &(dyn Fn(RestoreEvent) + Send + Sync)) -> RestoreReport {
+        self.restore_which_is_dead(None, dead, tell).await
+    }
+
+    async fn restore_which_is_dead(
+        &self,
+        which: Option<RunRef>,
+        dead: &RunId,
+        tell: &(dyn Fn(RestoreEvent) + Send + Sync),
+    ) -> RestoreReport {
+        let look = || async {
+            let report = restore_in(&self.places, which.clone(), tell).await.unwrap();
+            let is_live = report.runs.iter().any(|run| run.run == *dead && run.state == RestoredState::Live);
+            if is_live { Probe::NotYet("live".to_owned()) } else { Probe::Ready(report) }
+        };
+        Deadline::after(Duration::from_secs(10)).until("the dead run is restored", look).await.unwrap()
     }
 }
 
@@ -93,7 +114,7 @@ async fn a_run_whose_owner_died_loses_its_processes_and_faults_and_is_forgotten(
     run.ledger().unwrap().append(fault(1)).unwrap();
     drop(run);
 
-    let report = host.restore(None).await;
+    let report = host.restore_dead(&id, &|_| {}).await;
     let [restored] = report.runs.as_slice() else { panic!("{report:?}") };
     assert_eq!((&restored.run, &restored.folder), (&id, &folder));
     let RestoredState::Restored { ended, undone, left } = &restored.state else { panic!("{report:?}") };
@@ -108,8 +129,8 @@ async fn a_run_whose_owner_died_loses_its_processes_and_faults_and_is_forgotten(
         (["errors 30% on user".to_owned()].as_slice(), [].as_slice())
     );
     assert!(!known.lives() && !unknown.lives());
-    assert_eq!(host.restore(None).await, RestoreReport::default(), "a second one finds nothing");
-    let again = host.restore(Some(RunRef::Path(folder))).await;
+    assert_eq!(host.restore().await, RestoreReport::default(), "a second one finds nothing");
+    let again = host.restore_which_is_dead(Some(RunRef::Path(folder)), &id, &|_| {}).await;
     let nothing = RestoredState::Restored { ended: vec![], undone: vec![], left: vec![] };
     assert_eq!(again.runs[0].state, nothing, "nor does one that is told where to look");
 }
@@ -122,7 +143,7 @@ async fn a_live_run_is_not_touched_while_a_dead_one_beside_it_is_cleaned_up() {
     let dead_id = dead.id().clone();
     drop(dead);
 
-    let report = host.restore(None).await;
+    let report = host.restore_dead(&dead_id, &|_| {}).await;
     let state = |id: &RunId| &report.runs.iter().find(|run| run.run == *id).unwrap().state;
     assert_eq!(*state(live.id()), RestoredState::Live);
     assert!(
@@ -136,7 +157,7 @@ async fn a_live_run_is_not_touched_while_a_dead_one_beside_it_is_cleaned_up() {
 async fn a_process_that_ignores_sigterm_is_killed() {
     let host = Host::new();
     let run = host.run(0xa004);
-    let stubborn = Sleeper::stubborn(&run);
+    let (id, stubborn) = (run.id().clone(), Sleeper::stubborn(&run));
     drop(run);
     let signals = Mutex::new(Vec::new());
     let tell = |event| {
@@ -144,7 +165,7 @@ async fn a_process_that_ignores_sigterm_is_killed() {
             signals.lock().unwrap().push((pid, signal));
         }
     };
-    let report = restore_in(&host.places, None, &tell).await.unwrap();
+    let report = host.restore_dead(&id, &tell).await;
     assert!(report.left().is_empty() && !stubborn.lives(), "{report:?}");
     let signals = signals.into_inner().unwrap();
     let of_it: Vec<_> =
@@ -168,7 +189,7 @@ async fn a_restore_that_was_killed_is_finished_by_the_next() {
     let host = Host::new();
     let run = host.run(0xa008);
     run.ledger().unwrap().append(fault(1)).unwrap();
-    let stubborn = Sleeper::stubborn(&run);
+    let (id, stubborn) = (run.id().clone(), Sleeper::stubborn(&run));
     drop(run);
     let mut restorer = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "restorer_that_is_killed", "--nocapture"])
@@ -178,19 +199,19 @@ async fn a_restore_that_was_killed_is_finished_by_the_next() {
         .unwrap();
     let mut lines = BufReader::new(restorer.stdout.take().unwrap()).lines();
     let signalled = lines.any(|line| line.unwrap().contains("SIGTERM"));
-    let live = host.restore(None).await.runs[0].state.clone();
+    let live = host.restore().await.runs[0].state.clone();
     restorer.kill().unwrap();
     restorer.wait().unwrap();
     assert!(signalled && stubborn.lives());
     assert_eq!(live, RestoredState::Live, "while another restore is at work on it");
 
-    let report = host.restore(None).await;
+    let report = host.restore_dead(&id, &|_| {}).await;
     assert!(report.left().is_empty() && !stubborn.lives(), "{report:?}");
     assert!(
         matches!(&report.runs[0].state, RestoredState::Restored { undone, .. } if undone.len() == 1),
         "{report:?}"
     );
-    assert_eq!(host.restore(None).await, RestoreReport::default());
+    assert_eq!(host.restore().await, RestoreReport::default());
 }
 
 #[tokio::test]
@@ -199,11 +220,11 @@ async fn a_torn_last_line_of_the_ledger_hides_nothing() {
     let run = host.run(0xa005);
     let part = Sleeper::part(&run, "user");
     run.ledger().unwrap().append(fault(1)).unwrap();
-    let undo = run.undo();
+    let (id, undo) = (run.id().clone(), run.undo());
     drop(run);
     fs::OpenOptions::new().append(true).open(undo).unwrap().write_all(b"{\"at\":\"2026-11-22T14").unwrap();
 
-    let report = host.restore(None).await;
+    let report = host.restore_dead(&id, &|_| {}).await;
     let RestoredState::Restored { ended, undone, .. } = &report.runs[0].state else { panic!("{report:?}") };
     assert_eq!((ended.len(), undone.len(), report.runs[0].findings.len()), (1, 1, 0), "{report:?}");
     assert!(!part.lives());
@@ -215,7 +236,7 @@ async fn a_run_whose_folder_was_removed_is_live_as_long_as_its_owner_is() {
     let run = host.run(0xa006);
     let part = Sleeper::part(&run, "user");
     fs::remove_dir_all(run.path()).unwrap();
-    let report = host.restore(None).await;
+    let report = host.restore().await;
     assert_eq!(report.runs[0].state, RestoredState::Live, "this test is the owner");
     assert!(part.lives());
 }
@@ -227,11 +248,11 @@ async fn a_run_whose_folder_and_owner_are_gone_is_cleaned_up_by_its_mark() {
     let part = Sleeper::part(&run, "user");
     let registration = host.root.path().join("state/active").join(run.id().as_str());
     fs::write(registration, r#"{"folder":"/nowhere/at/all","owner":{"pid":1,"started":0}}"#).unwrap();
-    let report = host.restore(None).await;
+    let report = host.restore().await;
     assert!(
         matches!(&report.runs[0].state, RestoredState::Restored { ended, .. } if ended.len() == 1),
         "{report:?}"
     );
     assert!(!part.lives());
-    assert_eq!(host.restore(None).await, RestoreReport::default());
+    assert_eq!(host.restore().await, RestoreReport::default());
 }

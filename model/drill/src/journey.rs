@@ -74,7 +74,7 @@ pub struct Capture {
 /// A request that a service certainly makes when it answers a step with one of some statuses.
 ///
 /// Under any other answer, or none, it may or may not have been made: it is counted as unknown. In a drill that breaks
-/// the step's own service with errors, a 500 is such an answer.
+/// services, their failures are such answers: see `check/fan_out.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FanOut {
     /// What is requested upstream.

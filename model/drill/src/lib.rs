@@ -28,4 +28,4 @@ pub use problem::{DrillProblem, DrillProblems};
 pub use read::{load_drill, load_journey, parse_drill, parse_journey};
 pub use schema::{drill_schema, journey_schema};
 pub use surroundings::{FolderSurroundings, FoundJourney, Surroundings};
-pub use units::{ParseUnitError, Rate, Ratio, parse_drill_duration};
+pub use units::{ByteSize, ParseUnitError, Rate, Ratio, parse_drill_duration};

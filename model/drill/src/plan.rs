@@ -32,7 +32,7 @@ pub struct Drill {
     pub timeline: Vec<Timed>,
     /// What must be found; never empty.
     pub expect: Vec<Expectation>,
-    /// How long the load runs when there is no fault.
+    /// How long the load runs at least; always there when there is no fault.
     pub lasts: Option<Duration>,
     /// After so long the drill ends, undecided or not; by default the last computed deadline and 2 minutes.
     pub limit: Option<Duration>,

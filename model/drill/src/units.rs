@@ -1,4 +1,4 @@
-//! Numbers with units: `100/s`, `30%`, `8m`.
+//! Numbers with units: `100/s`, `30%`, `64MiB`, `8m`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -90,6 +90,43 @@ impl fmt::Display for Ratio {
     }
 }
 
+/// An amount of memory: `64MiB`, `10MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(u64);
+
+/// Letters of a size and what they stand for.
+const SIZES: [(&str, u64); 7] = [
+    ("B", 1),
+    ("kB", 1000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+impl ByteSize {
+    /// The bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = ParseUnitError;
+    fn from_str(text: &str) -> Result<Self, ParseUnitError> {
+        let fail = || ParseUnitError {
+            what: "size",
+            text: text.to_owned(),
+            expected: "a whole number with a unit from B, kB, MB, GB, KiB, MiB, GiB, like 64MiB",
+        };
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let (_, each) = SIZES.iter().find(|(name, _)| *name == unit).ok_or_else(fail)?;
+        number.parse().ok().and_then(|number: u64| number.checked_mul(*each)).map(Self).ok_or_else(fail)
+    }
+}
+
 macro_rules! through_text {
     ($type:ident) => {
         impl TryFrom<String> for $type {
@@ -161,6 +198,8 @@ mod tests {
         assert_eq!("30/m".parse::<Rate>().unwrap().per_second().to_bits(), 0.5f64.to_bits());
         assert_eq!("30%".parse::<Ratio>().unwrap().to_string(), "30%");
         assert_eq!("7%".parse::<Ratio>().unwrap().to_string(), "7%");
+        assert_eq!("64MiB".parse::<ByteSize>().unwrap().bytes(), 67_108_864);
+        assert_eq!("10MB".parse::<ByteSize>().unwrap().bytes(), 10_000_000);
         assert_eq!(parse_drill_duration("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse_drill_duration("500ms"), Ok(Duration::from_millis(500)));
     }
@@ -173,6 +212,9 @@ mod tests {
         for text in ["", "30", "%", "101%", "-1%", "nan%"] {
             assert!(text.parse::<Ratio>().is_err(), "ratio {text:?}");
         }
+        for text in ["", "64", "MiB", "64mb", "1.5GiB", "-1B", "64 MiB", "18014398509481984KiB"] {
+            assert!(text.parse::<ByteSize>().is_err(), "size {text:?}");
+        }
         for text in ["", "8", "m", "5m1h", "8m8m", "1.5h", "-1m", "31d", "99999999999999999999s", "1w"] {
             assert!(parse_drill_duration(text).is_err(), "duration {text:?}");
         }
@@ -183,6 +225,7 @@ mod tests {
         fn no_text_makes_a_unit_parser_panic(text in "\\PC{0,20}") {
             let _ = text.parse::<Rate>();
             let _ = text.parse::<Ratio>();
+            let _ = text.parse::<ByteSize>();
             let _ = parse_drill_duration(&text);
         }
     }

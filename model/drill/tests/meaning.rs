@@ -1,13 +1,15 @@
 //! What a valid text means.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firedrill_drill::{
-    Action, Body, Drill, DrillProblems, Expectation, FanOutStatus, FolderSurroundings, FoundJourney, Load,
-    Surroundings, load_drill, parse_drill, parse_journey,
+    Action, AlertOutcome, BadMetrics, Body, Drill, DrillProblems, Expectation, FanOutStatus, Fault,
+    FolderSurroundings, FoundJourney, Load, Surroundings, Timed, load_drill, parse_drill, parse_journey,
 };
 use firedrill_record::{MustBe, Reason, Verdict};
 
@@ -33,12 +35,12 @@ steps:
     timeout: 2s
 ";
 
-struct OneJourney;
+struct OneJourney(String);
 
 impl Surroundings for OneJourney {
     fn journey(&self, name: &str) -> io::Result<FoundJourney> {
         Ok(match name {
-            "visit" => FoundJourney::Text { file: "journeys/visit.yaml".into(), text: JOURNEY.to_owned() },
+            "visit" => FoundJourney::Text { file: "journeys/visit.yaml".into(), text: self.0.clone() },
             _ => FoundJourney::Absent { known: vec!["visit".to_owned()] },
         })
     }
@@ -49,8 +51,12 @@ impl Surroundings for OneJourney {
 }
 
 fn drill(rest: &str) -> Result<Drill, DrillProblems> {
+    drill_of(JOURNEY, rest)
+}
+
+fn drill_of(journey: &str, rest: &str) -> Result<Drill, DrillProblems> {
     let head = "drill: d\nabout: It works.\nload: [journey: {name: visit, users: 3}]\n";
-    parse_drill(&format!("{head}{rest}"), Path::new("d.yaml"), &OneJourney)
+    parse_drill(&format!("{head}{rest}"), Path::new("d.yaml"), &OneJourney(journey.to_owned()))
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn a_drill_without_a_fault_means_what_it_says() {
 fn a_timeline_is_ordered_by_time_and_a_fault_may_begin_when_another_ends() {
     let drill = drill(
         "config: overlay\nmust_be: {verdict: violated, reason: muted}\ntimeline:
-  - {at: 9m, inject: {errors: {service: user, ratio: 0%, for: 1m}}}
+  - {at: 9m, inject: {errors: {service: user, ratio: 1%, for: 1m}}}
   - {at: 8m, inject: {errors: {service: user, ratio: 30%, for: 1m}}}
   - {at: 8m, inject: {errors: {service: auth, ratio: 100%, for: 1m}}}
 expect: [alert: {name: Slow, labels: {code: 500}, notified: team}]\n",
@@ -101,17 +107,103 @@ fn a_fan_out_happens_under_the_expected_answers_and_500_unless_it_says_otherwise
     assert_eq!(journey.setup[0].fan_out[0].when, [200, 201, 500]);
 }
 
+/// Under which answers the requests that the log-in of `journey` implies were certainly made, during `fault`.
+fn certain_in(journey: &str, fault: &str) -> [Vec<u16>; 2] {
+    let text = format!("timeline: [{{at: 1m, inject: {{{fault}, for: 1m}}}}}}]\nexpect: [quiet: {{}}]\n");
+    let drill = drill_of(journey, &text).unwrap();
+    let Load::Journey { journey, .. } = &drill.load[0] else { panic!("{:?}", drill.load) };
+    let fan_out = &journey.setup[0].fan_out;
+    [fan_out[0].when.clone(), fan_out[1].when.clone()]
+}
+
+fn certain(fault: &str) -> [Vec<u16>; 2] {
+    certain_in(JOURNEY, fault)
+}
+
 #[test]
 fn a_500_of_a_service_that_the_drill_breaks_implies_no_request_of_its_own() {
-    let broken = |service: &str| {
-        let fault = format!("{{errors: {{service: {service}, ratio: 10%, for: 1m}}}}");
-        let drill =
-            drill(&format!("timeline: [{{at: 1m, inject: {fault}}}]\nexpect: [quiet: {{}}]\n")).unwrap();
-        let Load::Journey { journey, .. } = &drill.load[0] else { panic!("{:?}", drill.load) };
-        journey.setup[0].fan_out[0].when.clone()
-    };
-    assert_eq!(broken("auth"), [200, 201, 500]);
-    assert_eq!(broken("gateway"), [200, 201]);
+    assert_eq!(certain("errors: {service: auth, ratio: 10%")[0], [200, 201, 500]);
+    assert_eq!(certain("errors: {service: gateway, ratio: 10%")[0], [200, 201]);
+}
+
+#[test]
+fn a_failure_implies_nothing_where_a_fault_lets_a_service_fail_by_itself_and_other_answers_still_do() {
+    let failing = [
+        "hang: {service: gateway",
+        "hang: {service: auth",
+        "refuse: {service: gateway",
+        "refuse: {service: auth",
+        "slow-body: {service: auth, takes: 2s",
+        "latency: {service: auth, added: 2s",
+        "kill: {part: gateway",
+        "kill: {part: auth",
+        "kill: {part: redis",
+    ];
+    for fault in failing {
+        assert_eq!(certain(fault), [vec![200, 201], vec![404]], "{fault}");
+    }
+    let answering = [
+        "slow-body: {service: gateway, takes: 2s",
+        "latency: {service: gateway, added: 2s",
+        "hang: {service: user",
+        "memory: {service: auth, grow: 1MiB",
+        "cpu: {service: auth, busy: 50%",
+        "bad-metrics: {service: auth, how: garbage",
+    ];
+    for fault in answering {
+        assert_eq!(certain(fault), [vec![200, 201, 500], vec![404]], "{fault}");
+    }
+}
+
+#[test]
+fn an_error_that_is_remade_instead_of_relayed_implies_nothing() {
+    let journey = JOURNEY.replace("when: [404]", "when: [404, 500]");
+    assert_eq!(certain_in(&journey, "errors: {service: auth, ratio: 10%"), [vec![200, 201], vec![404]]);
+    assert_eq!(
+        certain_in(&journey, "errors: {service: user, ratio: 10%"),
+        [vec![200, 201, 500], vec![404, 500]]
+    );
+}
+
+#[test]
+fn every_fault_means_what_it_says() {
+    let drill = drill(
+        "lasts: 20m
+timeline:
+  - {at: 1m, inject: {latency: {service: chat, added: 800ms, route: '/rooms/{room}', for: 1m}}}
+  - {at: 1m, inject: {slow-body: {service: chat, takes: 2s, for: 1m}}}
+  - {at: 1m, inject: {memory: {service: user, grow: 64MiB, for: 1m}}}
+  - {at: 1m, inject: {cpu: {service: user, busy: 50%, for: 1m}}}
+  - {at: 1m, inject: {bad-metrics: {service: user, how: wrong-labels, for: 1m}}}
+  - {at: 1m, inject: {hang: {service: user, for: 1m}}}
+  - {at: 2m, inject: {refuse: {service: user, for: 1m}}}
+  - {at: 3m, inject: {kill: {part: redis, for: 90s}}}
+expect: [alert: {name: HighErrorRate, inhibited_by: ServiceDown}]\n",
+    )
+    .unwrap();
+    assert_eq!(drill.lasts, Some(Duration::from_mins(20)), "beside faults, too");
+    let service = |name: &str| name.parse().unwrap();
+    let lasts = Duration::from_mins(1);
+    let faults: Vec<&Fault> =
+        drill.timeline.iter().map(|Timed { action: Action::Inject(fault), .. }| fault).collect();
+    let expected = [
+        Fault::Latency {
+            service: service("chat"),
+            added: Duration::from_millis(800),
+            route: Some("/rooms/{room}".to_owned()),
+            lasts,
+        },
+        Fault::SlowBody { service: service("chat"), takes: Duration::from_secs(2), lasts },
+        Fault::Memory { service: service("user"), grow: 64 << 20, lasts },
+        Fault::Cpu { service: service("user"), busy: "50%".parse().unwrap(), lasts },
+        Fault::BadMetrics { service: service("user"), how: BadMetrics::WrongLabels, lasts },
+        Fault::Hang { service: service("user"), lasts },
+        Fault::Refuse { service: service("user"), lasts },
+        Fault::Kill { part: "redis".to_owned(), lasts: Duration::from_secs(90) },
+    ];
+    assert_eq!(faults, expected.iter().collect::<Vec<_>>());
+    let [Expectation::Alert(alert)] = drill.expect.as_slice() else { panic!("{:?}", drill.expect) };
+    assert_eq!(alert.outcome, AlertOutcome::InhibitedBy("ServiceDown".parse().unwrap()));
 }
 
 #[test]

@@ -5,33 +5,63 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_drill::Fault;
 
-use super::errors::Errors;
-use super::switches::Switches;
+use super::kill::{Kill, Killing};
+use super::refuse::Refuse;
+use super::switch::Switches;
+use super::switched::Switched;
+use super::{answers, exposition, resources};
 use crate::failure::FaultError;
 
 /// A fault that can be injected and undone.
 #[async_trait]
 pub(crate) trait FaultDriver: Send + Sync {
-    /// The part whose end undoes the fault.
+    /// The part whose end undoes the fault, as the fault lives in it.
     fn held_by(&self) -> &str;
 
     /// Whether the fault can be had for `lease`. Nothing is done.
     fn check(&self, lease: Duration) -> Result<(), FaultError>;
 
-    /// Injects the fault; it ends by itself somewhat after `lease`.
-    async fn inject(&self, lease: Duration) -> Result<(), FaultError>;
+    /// Injects the fault; one that something keeps a lease of ends by itself somewhat after `lease`. Returns what the
+    /// kernel or the daemon said of it, where they can.
+    async fn inject(&self, lease: Duration) -> Result<Option<String>, FaultError>;
 
     /// Undoes the fault; undoing what is not there is well.
-    async fn undo(&self) -> Result<(), FaultError>;
+    async fn undo(&self) -> Result<Mended, FaultError>;
 }
 
-/// The driver of `fault` on a stack with these switches.
+/// How a fault was undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mended {
+    /// By what: `its switch`.
+    pub(crate) how: String,
+    /// What the kernel or the daemon said of it, where they can.
+    pub(crate) witnessed: Option<String>,
+}
+
+impl Mended {
+    pub(super) fn by_its_switch() -> Self {
+        Self { how: "its switch".to_owned(), witnessed: None }
+    }
+}
+
+/// The driver of `fault` on a stack with these switches and parts.
 pub(crate) fn driver<'a>(
     fault: &'a Fault,
     switches: &'a Switches,
+    parts: &'a dyn Killing,
 ) -> Result<Box<dyn FaultDriver + 'a>, FaultError> {
-    match fault {
-        Fault::Errors { service, ratio, .. } => Ok(Box::new(Errors::new(service, *ratio, switches)?)),
-        other => Err(FaultError::NoSuchService { service: other.part().to_owned() }),
-    }
+    let (service, order) = match fault {
+        Fault::Errors { service, ratio, .. } => (service, answers::errors(*ratio)),
+        Fault::Latency { service, added, route, .. } => (service, answers::latency(*added, route.as_deref())),
+        Fault::Hang { service, .. } => (service, answers::hang()),
+        Fault::SlowBody { service, takes, .. } => (service, answers::slow_body(*takes)),
+        Fault::Memory { service, grow, .. } => (service, resources::memory(*grow)),
+        Fault::Cpu { service, busy, .. } => (service, resources::cpu(*busy)),
+        Fault::BadMetrics { service, how, .. } => (service, exposition::bad_metrics(*how)),
+        Fault::Refuse { service, .. } => {
+            return Ok(Box::new(Refuse::new(switches.of(service)?, switches)));
+        }
+        Fault::Kill { part, .. } => return Ok(Box::new(Kill::new(part, parts))),
+    };
+    Ok(Box::new(Switched::new(switches.of(service)?, order)))
 }

@@ -1,11 +1,17 @@
-//! Breaking things, and mending them again. One file per fault.
+//! Breaking things, and mending them again. One file per family of faults.
 //!
-//! A driver says whose end would undo its fault, injects it under a lease that ends by itself, and undoes it. It keeps
-//! no ledger and proves no effect: that is for those who asked and for the evidence.
+//! A driver says whose end would undo its fault, injects it (under a lease that ends by itself, where something keeps
+//! one), and undoes it. It keeps no ledger and proves no effect: that is for those who asked and for the evidence.
 
+mod answers;
 mod driver;
-mod errors;
-mod switches;
+mod exposition;
+mod kill;
+mod refuse;
+mod resources;
+mod switch;
+mod switched;
 
-pub(crate) use driver::driver;
-pub(crate) use switches::Switches;
+pub(crate) use driver::{Mended, driver};
+pub(crate) use kill::Killing;
+pub(crate) use switch::Switches;

@@ -13,7 +13,7 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use super::parts::{Layout, Secrets};
-use super::ports::PortLease;
+use super::ports::{PortChoice, PortError, PortLease};
 use super::readiness::Readiness;
 use super::stack::ProcessStack;
 use super::start::{Start, Tell};
@@ -30,6 +30,7 @@ const TRIES: usize = 4;
 pub struct ProcessBackend {
     search: Vec<PathBuf>,
     environment: BTreeMap<String, String>,
+    ports: PortChoice,
 }
 
 impl ProcessBackend {
@@ -41,13 +42,27 @@ impl ProcessBackend {
         let kept = ["PATH", "HOME", "TZ"];
         let environment =
             kept.into_iter().filter_map(|name| Some((name.to_owned(), env::var(name).ok()?))).collect();
-        Self { search, environment }
+        Self { search, environment, ports: PortChoice::Free }
     }
 
     /// The same backend, looking for programs in these folders only.
     #[must_use]
     pub fn with_search_path(self, search: Vec<PathBuf>) -> Self {
         Self { search, ..self }
+    }
+
+    /// The same backend, giving the parts these ports.
+    #[must_use]
+    pub fn with_ports(self, ports: PortChoice) -> Self {
+        Self { ports, ..self }
+    }
+
+    fn lease(&self, locks: &Path) -> Result<PortLease, PortError> {
+        let deployed = Layout::deployed();
+        match &self.ports {
+            PortChoice::Free => PortLease::take(locks, deployed.len()),
+            PortChoice::Given(given) => PortLease::take_given(locks, given, &deployed),
+        }
     }
 
     /// What every child of `run` has in its environment. The locale is fixed, as Redis does not start under one that
@@ -85,23 +100,27 @@ impl Backend for ProcessBackend {
         let mut tried = 1;
         make_empty(&plan.folder)?;
         let started = loop {
-            let ports = PortLease::take(&run.places().port_locks(), Layout::PORTS)?;
+            let ports = self.lease(&run.places().port_locks())?;
             let layout = Layout::new(ports, &plan.folder, environment.clone());
             match start.start(layout).await {
                 Ok(started) => break started,
-                Err(UpError::PortsTaken { part, address, .. }) if tried < TRIES => {
+                Err(UpError::PortsTaken { part, address, .. }) => {
+                    if self.ports != PortChoice::Free {
+                        let source = io::ErrorKind::AddrInUse.into();
+                        return Err(PortError::Taken { part, address, source }.into());
+                    }
+                    if tried == TRIES {
+                        return Err(UpError::PortsTaken { part, address, tries: tried });
+                    }
                     tell(StackEvent::PortTaken { part, address });
                     tried += 1;
                     remove(&plan.folder)?;
-                }
-                Err(UpError::PortsTaken { part, address, .. }) => {
-                    return Err(UpError::PortsTaken { part, address, tries: tried });
                 }
                 Err(error) => return Err(error),
             }
         };
         tell(StackEvent::StackReady { after: started.ready_after });
-        Ok(Box::new(ProcessStack::new(plan, tools, secrets, ledger, run, started)))
+        Ok(Box::new(ProcessStack::new(plan, tools, secrets, ledger, run, readiness, started)))
     }
 }
 

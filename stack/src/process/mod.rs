@@ -5,6 +5,7 @@
 
 mod backend;
 mod configuration;
+mod killing;
 mod part;
 mod parts;
 mod ports;
@@ -15,5 +16,5 @@ mod teardown;
 mod tools;
 
 pub use backend::ProcessBackend;
-pub use ports::PortError;
+pub use ports::{PortChoice, PortError};
 pub use tools::ToolError;

@@ -1,21 +1,21 @@
 //! One part of the stack as a child process: started after its intent is on disk, stopped by signal, always waited for.
+//! A part that a fault kills can be started again: it is the same part then, with another process.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::deadline::{Deadline, Probe};
-use crate::failure::UpError;
+use crate::failure::{FaultError, UpError};
 use crate::processes::ProcessIdentity;
 use crate::undo::{UndoEntry, UndoLedger};
 
@@ -52,63 +52,107 @@ pub(super) struct PartPlan {
 /// A part that was started. Dropped, its process group is killed and waited for.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub(super) name: String,
-    pub(super) address: SocketAddr,
-    pub(super) ready_when: ReadyWhen,
-    pub(super) pid: u32,
-    log: PathBuf,
-    grace: Duration,
+    pub(super) plan: PartPlan,
     ledger: Arc<UndoLedger>,
-    child: Mutex<Child>,
+    life: Mutex<Life>,
+}
+
+/// The process of a part.
+#[derive(Debug)]
+struct Life {
+    child: Child,
+    /// A fault has killed it, and it was not started again since.
+    killed: bool,
     /// It did not even end on SIGKILL: nobody may wait for it any more.
-    stuck: AtomicBool,
+    stuck: bool,
+    /// The process groups of the part, this one's last.
+    groups: Vec<u32>,
 }
 
 impl Part {
     pub(super) fn start(plan: PartPlan, ledger: &Arc<UndoLedger>) -> Result<Self, UpError> {
-        let PartPlan { name, program, arguments, environment, folder, address, ready_when, grace } = plan;
-        let log = folder.join("log");
-        let open = || -> std::io::Result<(File, File)> {
-            fs::create_dir_all(folder.join("data"))?;
-            let file = File::options().create(true).append(true).open(&log)?;
-            Ok((file.try_clone()?, file))
-        };
-        let (stdout, stderr) = open().map_err(|source| UpError::Folder { path: log.clone(), source })?;
-        ledger.append(UndoEntry::PartStarting { part: name.clone() })?;
-        let child = Command::new(&program)
-            .args(arguments)
-            .env_clear()
-            .envs(environment)
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .process_group(0)
-            .spawn()
-            .map_err(|source| UpError::Spawn { part: name.clone(), program, source })?;
-        let pid = child.id();
-        let ledger = Arc::clone(ledger);
-        let child = Mutex::new(child);
-        let stuck = AtomicBool::new(false);
+        let child = spawn(&plan, ledger)?;
+        let groups = vec![child.id()];
+        let life = Mutex::new(Life { child, killed: false, stuck: false, groups });
         // From here on the part stops itself when something fails.
-        let part = Self { name, address, ready_when, pid, log, grace, ledger, child, stuck };
-        if let Some(process) = ProcessIdentity::of(pid) {
-            part.ledger.append(UndoEntry::PartStarted { part: part.name.clone(), process })?;
-        }
+        let part = Self { plan, ledger: Arc::clone(ledger), life };
+        part.write_started(part.pid())?;
         Ok(part)
+    }
+
+    /// Kills the part's process group for a fault and waits for its end, which is not a loss until it is started again.
+    /// Returns the number of the process that the kernel has ended by that signal.
+    pub(super) async fn kill(&self) -> Result<u32, FaultError> {
+        let part = || self.plan.name.clone();
+        let pid = {
+            let mut life = self.life();
+            if let Some(how) = life.ended() {
+                return Err(FaultError::EndedBefore { part: part(), how: how.to_string() });
+            }
+            // First, so that at no instant its end looks like a loss.
+            life.killed = true;
+            life.signal_group(Signal::KILL);
+            life.child.id()
+        };
+        match self.gone_within(KILLED_WITHIN).await {
+            Some(how) if how.signal() == Some(Signal::KILL.as_raw()) => {
+                self.written(how.to_string());
+                Ok(pid)
+            }
+            // In the same instant, by itself.
+            Some(how) => {
+                self.life().killed = false;
+                Err(FaultError::EndedBefore { part: part(), how: how.to_string() })
+            }
+            None => {
+                self.life().killed = false;
+                Err(FaultError::OutlivedSigkill { part: part(), pid })
+            }
+        }
+    }
+
+    /// Starts a part anew that a fault has killed, by the same plan. One that runs, or ended by itself, is left alone.
+    pub(super) fn start_again(&self) -> Result<(), UpError> {
+        let pid = {
+            let mut life = self.life();
+            if !life.killed {
+                return Ok(());
+            }
+            let started = spawn(&self.plan, &self.ledger);
+            // From here on its end is a loss, and so is that it could not be started.
+            life.killed = false;
+            life.child = started?;
+            let pid = life.child.id();
+            life.groups.push(pid);
+            pid
+        };
+        self.write_started(pid)
+    }
+
+    /// The number of its process, or of its last one.
+    pub(super) fn pid(&self) -> u32 {
+        self.life().child.id()
+    }
+
+    /// The numbers of the process groups it has had.
+    pub(super) fn groups(&self) -> Vec<u32> {
+        self.life().groups.clone()
     }
 
     /// How the process ended; none while it lives.
     pub(super) fn ended(&self) -> Option<String> {
-        match self.child().try_wait() {
-            Ok(status) => status.map(|status| status.to_string()),
-            Err(error) => Some(format!("an unknown end: {error}")),
-        }
+        self.life().ended().map(|how| how.to_string())
+    }
+
+    /// How the process ended, if it was not a fault that ended it.
+    pub(super) fn lost(&self) -> Option<String> {
+        let mut life = self.life();
+        if life.killed { None } else { life.ended().map(|how| how.to_string()) }
     }
 
     /// The last lines of its log.
     pub(super) fn log_tail(&self) -> String {
-        match tail(&self.log) {
+        match tail(&self.log()) {
             Ok(text) => {
                 let lines: Vec<&str> = text.lines().collect();
                 lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
@@ -120,11 +164,11 @@ impl Part {
     /// The part's failure, if it ended; a port that was taken is told apart.
     pub(super) fn death(&self) -> Option<UpError> {
         let how = self.ended()?;
-        let part = self.name.clone();
+        let part = self.plan.name.clone();
         // In the words of the C library, which Go and Rust have in lower or upper case.
-        let port_taken = tail(&self.log).is_ok_and(|text| text.contains("ddress already in use"));
+        let port_taken = tail(&self.log()).is_ok_and(|text| text.contains("ddress already in use"));
         Some(if port_taken {
-            UpError::PortsTaken { part, address: self.address.to_string(), tries: 1 }
+            UpError::PortsTaken { part, address: self.plan.address.to_string(), tries: 1 }
         } else {
             UpError::PartDied { part, how, log_tail: self.log_tail() }
         })
@@ -133,56 +177,112 @@ impl Part {
     /// Ends the part: SIGTERM, its grace, SIGKILL. Says how it ended, or that it did not.
     pub(super) async fn stop(&self) -> Result<String, String> {
         if let Some(how) = self.ended() {
-            return Ok(self.written(format!("had ended before: {how}")));
+            let by = if self.life().killed { "had been killed by a fault" } else { "had ended before" };
+            return Ok(self.written(format!("{by}: {how}")));
         }
-        self.signal_group(Signal::TERM);
-        if let Some(how) = self.gone_within(self.grace).await {
-            return Ok(self.written(how));
+        self.life().signal_group(Signal::TERM);
+        if let Some(how) = self.gone_within(self.plan.grace).await {
+            return Ok(self.written(how.to_string()));
         }
-        self.signal_group(Signal::KILL);
+        self.life().signal_group(Signal::KILL);
         if let Some(how) = self.gone_within(KILLED_WITHIN).await {
-            return Ok(self.written(format!("{how}, as it did not end within {} s", self.grace.as_secs())));
+            let grace = self.plan.grace.as_secs();
+            return Ok(self.written(format!("{how}, as it did not end within {grace} s")));
         }
-        self.stuck.store(true, Ordering::Relaxed);
-        Err(format!("{} (process {}) outlived SIGKILL", self.name, self.pid))
+        self.life().stuck = true;
+        Err(format!("{} (process {}) outlived SIGKILL", self.plan.name, self.pid()))
     }
 
-    async fn gone_within(&self, time: Duration) -> Option<String> {
-        let look = || async { self.ended().map_or_else(|| Probe::NotYet("alive".to_owned()), Probe::Ready) };
-        Deadline::after(time).until(&format!("{} has ended", self.name), look).await.ok()
+    async fn gone_within(&self, time: Duration) -> Option<ExitStatus> {
+        let look =
+            || async { self.life().ended().map_or_else(|| Probe::NotYet("alive".to_owned()), Probe::Ready) };
+        Deadline::after(time).until(&format!("{} has ended", self.plan.name), look).await.ok()
+    }
+
+    fn write_started(&self, pid: u32) -> Result<(), UpError> {
+        if let Some(process) = ProcessIdentity::of(pid) {
+            let part = self.plan.name.clone();
+            self.ledger.append(UndoEntry::PartStarted { part, process })?;
+        }
+        Ok(())
     }
 
     fn written(&self, how: String) -> String {
-        let entry = UndoEntry::PartEnded { part: self.name.clone(), pid: self.pid, how: how.clone() };
+        let part = self.plan.name.clone();
+        let entry = UndoEntry::PartEnded { part, pid: self.pid(), how: how.clone() };
         if let Err(error) = self.ledger.append(entry) {
             // The process is gone, which is what the ledger is for.
-            tracing::warn!(part = self.name, %error, "the end of a part could not be written down");
+            tracing::warn!(part = self.plan.name, %error, "the end of a part could not be written down");
         }
         how
     }
 
-    /// Under the child's lock and only while it is not waited for, so that its number cannot be somebody else's.
-    fn signal_group(&self, signal: Signal) {
-        let mut child = self.child();
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        if let (Ok(None), Some(group)) = (child.try_wait(), pid) {
+    fn log(&self) -> PathBuf {
+        self.plan.log()
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Life {
+    /// How the process ended; none while it lives. Only asking for a process that is not a child can fail.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process is a child of this one, and waited for here only")
+    }
+
+    /// Under the lock and only while the process is not waited for, so that its number cannot be somebody else's.
+    fn signal_group(&mut self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let (Ok(None), Some(group)) = (self.child.try_wait(), pid) {
             // One that ends in this moment is as good as signalled.
             let _ = kill_process_group(group, signal);
         }
-    }
-
-    fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.signal_group(Signal::KILL);
-        if !self.stuck.load(Ordering::Relaxed) {
-            let _ = self.child().wait();
+        let mut life = self.life();
+        life.signal_group(Signal::KILL);
+        if !life.stuck {
+            let _ = life.child.wait();
         }
     }
+}
+
+impl PartPlan {
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+}
+
+/// Starts the process of a part, after its intent is on disk. The log of an earlier one is written on.
+fn spawn(plan: &PartPlan, ledger: &UndoLedger) -> Result<Child, UpError> {
+    let log = plan.log();
+    let open = || -> std::io::Result<(File, File)> {
+        fs::create_dir_all(plan.folder.join("data"))?;
+        let file = File::options().create(true).append(true).open(&log)?;
+        Ok((file.try_clone()?, file))
+    };
+    let (stdout, stderr) = open().map_err(|source| UpError::Folder { path: log.clone(), source })?;
+    ledger.append(UndoEntry::PartStarting { part: plan.name.clone() })?;
+    let spawned = Command::new(&plan.program)
+        .args(&plan.arguments)
+        .env_clear()
+        .envs(&plan.environment)
+        .current_dir(&plan.folder)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .process_group(0)
+        .spawn();
+    spawned.map_err(|source| UpError::Spawn {
+        part: plan.name.clone(),
+        program: plan.program.clone(),
+        source,
+    })
 }
 
 /// The end of a log.
@@ -277,16 +377,51 @@ mod tests {
     fn a_dropped_part_is_killed_and_waited_for() {
         let shell = Shell::new();
         let part = shell.start("sleep 600", Duration::from_secs(1));
-        let pid = part.pid;
+        let pid = part.pid();
         drop(part);
         assert_eq!(ProcessIdentity::of(pid), None);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_a_fault_kills_is_lost_only_when_it_ends_after_it_was_started_again() {
+        let shell = Shell::new();
+        let part = shell.start("echo started; exec sleep 600", Duration::from_secs(1));
+        Shell::log_says(&part, "started").await;
+        let first = part.pid();
+        assert_eq!(part.kill().await.unwrap(), first);
+        assert_eq!((part.ended().as_deref(), part.lost()), (Some("signal: 9 (SIGKILL)"), None));
+        let again = part.kill().await.unwrap_err();
+        assert!(matches!(again, FaultError::EndedBefore { .. }), "{again}");
+
+        part.start_again().unwrap();
+        let second = part.pid();
+        assert_eq!((part.ended(), part.lost(), part.groups()), (None, None, vec![first, second]));
+        Shell::log_says(&part, "started\nstarted").await;
+        part.start_again().unwrap();
+        assert_eq!(part.pid(), second, "one that runs is left alone");
+
+        part.life().signal_group(Signal::KILL);
+        let look = || async { part.lost().map_or_else(|| Probe::NotYet("alive".into()), Probe::Ready) };
+        let how = Deadline::after(Duration::from_secs(10)).until("it is lost", look).await.unwrap();
+        assert_eq!(how, "signal: 9 (SIGKILL)");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_cannot_be_started_again_is_lost() {
+        let shell = Shell::new();
+        let part = shell.start("exec sleep 600", Duration::from_secs(1));
+        part.kill().await.unwrap();
+        fs::remove_dir_all(&part.plan.folder).unwrap();
+        fs::write(&part.plan.folder, "no folder").unwrap();
+        assert!(part.start_again().is_err());
+        assert_eq!(part.lost().as_deref(), Some("signal: 9 (SIGKILL)"));
     }
 
     #[test]
     fn a_part_gets_the_environment_of_its_plan_and_nothing_else() {
         let shell = Shell::new();
         let part = shell.start("env; exit 0", Duration::from_secs(1));
-        let _ = part.child().wait().unwrap();
+        let _ = part.life().child.wait().unwrap();
         let said = part.log_tail();
         assert!(
             said.lines().all(|line| ["PATH=", "PWD=", "SHLVL=", "_=", "OLDPWD="]

@@ -66,11 +66,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// How many ports a stack needs.
-    pub(super) const PORTS: usize = SERVICES.len() + OTHERS.len();
+    /// The parts and the ports that they have in a deployed configuration.
+    pub(super) fn deployed() -> Vec<(&'static str, u16)> {
+        [SERVICES, OTHERS].concat()
+    }
 
+    /// With one port for each part, in the order of [`Layout::deployed`].
     pub(super) fn new(ports: PortLease, folder: &Path, environment: BTreeMap<String, String>) -> Self {
-        let names = SERVICES.iter().chain(&OTHERS).map(|(name, _)| *name);
+        let names = Self::deployed().into_iter().map(|(name, _)| name);
         let addresses = names.zip(ports.ports.iter().copied()).collect();
         Self { folder: folder.to_owned(), environment, addresses, _ports: ports }
     }
@@ -115,9 +118,10 @@ impl Layout {
         let port = self.address(REDIS.0).port().to_string();
         let mut plan = self.plan(REDIS.0, &tools.redis_server, ReadyWhen::Redis);
         plan.arguments = words(&["--bind", "127.0.0.1", "--port", &port, "--dir", "data"]);
-        // No snapshots and no log: nothing outlives the run. The title stays, as Redis would write it over its
-        // environment, by which it is known as this run's.
-        plan.arguments.extend(words(&["--save", "", "--appendonly", "no", "--daemonize", "no"]));
+        // Its log of writes, in the run's own folder: killed, it comes back with its data. The title stays, as Redis
+        // would write it over its environment, by which it is known as this run's.
+        plan.arguments.extend(words(&["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]));
+        plan.arguments.extend(words(&["--daemonize", "no"]));
         plan.arguments.extend(words(&["--set-proc-title", "no"]));
         plan
     }

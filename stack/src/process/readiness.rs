@@ -47,8 +47,8 @@ impl Readiness {
                     None => self.answers(part).await.map_or_else(Probe::NotYet, |()| Probe::Ready(Ok(()))),
                 }
             };
-            deadline.until(&format!("{} is ready", part.name), look).await??;
-            tell(StackEvent::PartReady { part: part.name.clone(), after: deadline.elapsed() });
+            deadline.until(&format!("{} is ready", part.plan.name), look).await??;
+            tell(StackEvent::PartReady { part: part.plan.name.clone(), after: deadline.elapsed() });
             Ok::<(), UpError>(())
         });
         try_join_all(waits).await.map(drop)
@@ -105,10 +105,10 @@ impl Readiness {
     }
 
     async fn answers(&self, part: &Part) -> Result<(), String> {
-        match part.ready_when {
-            ReadyWhen::Redis => pong(part.address).await.map_err(|error| error.to_string()),
+        match part.plan.ready_when {
+            ReadyWhen::Redis => pong(part.plan.address).await.map_err(|error| error.to_string()),
             ReadyWhen::Http(path) => {
-                let reply = self.client.get(format!("http://{}{path}", part.address)).send().await;
+                let reply = self.client.get(format!("http://{}{path}", part.plan.address)).send().await;
                 match reply.map(|reply| reply.status()) {
                     Ok(reqwest::StatusCode::OK) => Ok(()),
                     Ok(status) => Err(format!("{path} answered {status}")),
@@ -209,6 +209,23 @@ mod tests {
 
     fn expected(job: &str, address: &str, must_be_up: bool) -> ExpectedTarget {
         ExpectedTarget { job: job.to_owned(), address: address.to_owned(), must_be_up }
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_still_loads_its_data_is_not_ready() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = ["-LOADING Redis is loading the dataset in memory\r\n", "+PONG\r\n"];
+        let serve = async {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        let ask = async { (pong(address).await, pong(address).await) };
+        let ((loading, ready), ()) = futures_util::future::join(ask, serve).await;
+        assert_eq!(loading.unwrap_err().to_string(), "it answered \"-LOADIN\"");
+        ready.unwrap();
     }
 
     #[test]

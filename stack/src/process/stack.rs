@@ -10,14 +10,16 @@ use firedrill_record::{RunId, Secret, StackRecord};
 use jiff::Timestamp;
 use rustix::process::Signal;
 
+use super::killing::RunningParts;
 use super::parts::{Layout, Secrets};
+use super::readiness::Readiness;
 use super::start::Started;
 use super::teardown::Teardown;
 use super::tools::Tools;
 use crate::backend::{Addresses, DownReport, InjectedFault, LostPart, Stack, StackPlan, Undone};
 use crate::deadline::{Deadline, Probe};
 use crate::failure::FaultError;
-use crate::faults::{Switches, driver};
+use crate::faults::{Mended, Switches, driver};
 use crate::processes::{processes_of, signal};
 use crate::run_folder::RunFolder;
 use crate::undo::{UndoEntry, UndoLedger};
@@ -32,6 +34,9 @@ pub(super) struct ProcessStack {
     versions: BTreeMap<String, String>,
     secrets: Secrets,
     switches: Switches,
+    readiness: Readiness,
+    /// How long a part that is started again may take to be ready.
+    ready_within: Duration,
     ledger: Arc<UndoLedger>,
     run: RunId,
     /// Its ports stay locked until the parts are gone: fields are dropped in their order.
@@ -45,6 +50,7 @@ impl ProcessStack {
         secrets: Secrets,
         ledger: Arc<UndoLedger>,
         run: &RunFolder,
+        readiness: Readiness,
         started: Started,
     ) -> Self {
         let Started { parts, ready_after, layout } = started;
@@ -71,6 +77,8 @@ impl ProcessStack {
             addresses,
             secrets,
             switches,
+            readiness,
+            ready_within: plan.start_deadline,
             ledger,
             run: run.id().clone(),
             _layout: layout,
@@ -79,7 +87,15 @@ impl ProcessStack {
 
     /// Whether the part has ended: what it held is undone by that.
     fn has_ended(&self, part: &str) -> bool {
-        self.parts.parts().iter().any(|one| one.name == part && one.ended().is_some())
+        self.parts.parts().iter().any(|one| one.plan.name == part && one.ended().is_some())
+    }
+
+    fn running_parts(&self) -> RunningParts<'_> {
+        RunningParts {
+            parts: self.parts.parts(),
+            readiness: &self.readiness,
+            ready_within: self.ready_within,
+        }
     }
 }
 
@@ -103,19 +119,20 @@ impl Stack for ProcessStack {
 
     fn processes(&self) -> BTreeMap<String, u32> {
         let parts = self.parts.parts();
-        parts.iter().filter(|part| part.ended().is_none()).map(|part| (part.name.clone(), part.pid)).collect()
+        let running = parts.iter().filter(|part| part.ended().is_none());
+        running.map(|part| (part.plan.name.clone(), part.pid())).collect()
     }
 
     fn lost(&self) -> Vec<LostPart> {
         let parts = self.parts.parts();
-        let ended = parts.iter().filter_map(|part| Some((part, part.ended()?)));
-        ended
-            .map(|(part, how)| LostPart { part: part.name.clone(), how, log_tail: part.log_tail() })
+        let lost = parts.iter().filter_map(|part| Some((part, part.lost()?)));
+        lost.map(|(part, how)| LostPart { part: part.plan.name.clone(), how, log_tail: part.log_tail() })
             .collect()
     }
 
     async fn inject(&self, fault: &Fault, lease: Duration) -> Result<InjectedFault, FaultError> {
-        let driver = driver(fault, &self.switches)?;
+        let parts = self.running_parts();
+        let driver = driver(fault, &self.switches, &parts)?;
         driver.check(lease)?;
         let number = self.ledger.next_fault();
         self.ledger.append(UndoEntry::FaultStarting {
@@ -124,41 +141,46 @@ impl Stack for ProcessStack {
             held_by: driver.held_by().to_owned(),
         })?;
         let asked = Timestamp::now();
-        if let Err(error) = driver.inject(lease).await {
-            // No answer is not the same as no effect.
-            if driver.undo().await.is_ok() {
-                let how = "its switch, after it could not be injected".to_owned();
-                self.ledger.append(UndoEntry::FaultUndone { fault: number, how })?;
+        let witnessed = match driver.inject(lease).await {
+            Ok(witnessed) => witnessed,
+            Err(error) => {
+                // No answer is not the same as no effect.
+                if let Ok(Mended { how, .. }) = driver.undo().await {
+                    let how = format!("{how}, after it could not be injected");
+                    self.ledger.append(UndoEntry::FaultUndone { fault: number, how })?;
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
+        };
         let injected = Timestamp::now();
         if let Err(error) = self.ledger.append(UndoEntry::FaultInjected { fault: number }) {
             // What cannot be written down must not stay; its lease ends it should this fail as well.
             let _ = driver.undo().await;
             return Err(error.into());
         }
-        Ok(InjectedFault { fault: fault.clone(), asked, injected, number, witnessed: None })
+        Ok(InjectedFault { fault: fault.clone(), asked, injected, number, witnessed })
     }
 
     async fn undo(&self, fault: &InjectedFault) -> Result<Undone, FaultError> {
-        let driver = driver(&fault.fault, &self.switches)?;
+        let parts = self.running_parts();
+        let driver = driver(&fault.fault, &self.switches, &parts)?;
         let asked = Timestamp::now();
-        let how = match driver.undo().await {
-            Ok(()) => "its switch".to_owned(),
-            Err(FaultError::Unreachable { .. }) if self.has_ended(driver.held_by()) => {
-                format!("the end of {}", driver.held_by())
+        let is_switched = !matches!(fault.fault, Fault::Kill { .. });
+        let Mended { how, witnessed } = match driver.undo().await {
+            Ok(mended) => mended,
+            Err(_) if is_switched && self.has_ended(driver.held_by()) => {
+                Mended { how: format!("the end of {}", driver.held_by()), witnessed: None }
             }
             Err(error) => return Err(error),
         };
         let undone = Timestamp::now();
         self.ledger.append(UndoEntry::FaultUndone { fault: fault.number, how })?;
-        Ok(Undone { asked, undone, witnessed: None })
+        Ok(Undone { asked, undone, witnessed })
     }
 
     async fn down(self: Box<Self>) -> DownReport {
         let Self { parts, run, .. } = *self;
-        let groups: BTreeSet<u32> = parts.parts().iter().map(|part| part.pid).collect();
+        let groups: BTreeSet<u32> = parts.parts().iter().flat_map(|part| part.groups()).collect();
         let mut report = parts.down().await;
         report.left.extend(sweep(&run, &groups).await);
         report

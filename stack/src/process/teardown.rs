@@ -30,9 +30,9 @@ impl Teardown {
         for plan in plans {
             let part = Part::start(plan, &self.ledger)?;
             tell(StackEvent::PartStarted {
-                part: part.name.clone(),
-                pid: Some(part.pid),
-                address: part.address.to_string(),
+                part: part.plan.name.clone(),
+                pid: Some(part.pid()),
+                address: part.plan.address.to_string(),
             });
             self.waves.last_mut().expect("a wave was pushed above").push(Arc::new(part));
         }
@@ -54,7 +54,7 @@ impl Teardown {
             let ends = join_all(wave.iter().map(|part| part.stop())).await;
             for (part, end) in wave.iter().zip(ends) {
                 match end {
-                    Ok(how) => report.stopped.push(StoppedPart { part: part.name.clone(), how }),
+                    Ok(how) => report.stopped.push(StoppedPart { part: part.plan.name.clone(), how }),
                     Err(left) => report.left.push(left),
                 }
             }

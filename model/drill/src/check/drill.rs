@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firedrill_record::{DrillName, ServiceName};
+use firedrill_record::DrillName;
 
 use super::expect::check_expectations;
+use super::fan_out::doubt_answers_of_faults;
 use super::load::check_load;
 use super::must_be::check_must_be;
 use super::problems::{Checked, Problems, all, optional};
-use super::step::SERVER_ERROR;
 use super::timeline::check_timeline;
-use crate::load::Load;
-use crate::plan::{Action, Backend, Drill, Fault, Timed};
+use crate::plan::{Action, Backend, Drill, Timed};
 use crate::source::SourceText;
 use crate::spelling;
 use crate::surroundings::Surroundings;
@@ -36,7 +35,7 @@ pub(crate) fn check_drill(
     let has_fault = !text.timeline.is_empty();
     let timeline = check_timeline(text.timeline, problems);
     if let (Ok(load), Ok(timeline)) = (&mut load, &timeline) {
-        doubt_faulty_services(load, timeline);
+        doubt_answers_of_faults(load, timeline);
     }
     let expect = check_expectations(text.expect, has_fault, problems);
     let lasts = check_lasts(text.lasts.as_ref(), has_fault, &text.drill, problems);
@@ -107,10 +106,10 @@ fn check_lasts(
     name: &At<String>,
     problems: &mut Problems<'_>,
 ) -> Checked<Option<Duration>> {
-    match (lasts, has_fault) {
-        (None, true) => Ok(None),
-        (Some(lasts), false) => problems.positive_duration(lasts).map(Some),
-        (None, false) => {
+    match lasts {
+        Some(lasts) => problems.positive_duration(lasts).map(Some),
+        None if has_fault => Ok(None),
+        None => {
             let help = "add `lasts: 2m`, for how long the load shall run, or a fault under `timeline`";
             Err(problems.report(
                 name.place,
@@ -118,38 +117,6 @@ fn check_lasts(
                 "without a fault and without `lasts`",
                 help,
             ))
-        }
-        (Some(lasts), true) => {
-            let help = "remove it: with a fault the load runs until every expectation is decided";
-            Err(problems.report(
-                lasts.place,
-                "`lasts` beside a fault",
-                "only for drills without a fault",
-                help,
-            ))
-        }
-    }
-}
-
-/// A service under an errors fault may answer 500 before it asks anybody: that answer implies no request of its own.
-fn doubt_faulty_services(load: &mut [Load], timeline: &[Timed]) {
-    let faulty = |service: &ServiceName| {
-        timeline.iter().any(|timed| match &timed.action {
-            Action::Inject(fault) => {
-                matches!(fault, Fault::Errors { .. }) && fault.part() == service.as_str()
-            }
-        })
-    };
-    for one in load {
-        let journey = match one {
-            Load::Journey { journey, .. } | Load::Arrivals { journey, .. } => journey,
-            Load::Chat { .. } => continue,
-        };
-        let steps = journey.setup.iter_mut().chain(&mut journey.steps);
-        for step in steps.filter(|step| faulty(&step.route.service)) {
-            for implied in &mut step.fan_out {
-                implied.when.retain(|status| *status != SERVER_ERROR);
-            }
         }
     }
 }

@@ -53,14 +53,31 @@ fn check_one(
 
 fn check_alert(text: AlertText, has_fault: bool, problems: &mut Problems<'_>) -> Checked<AlertExpectation> {
     let name = problems.name(&text.name);
+    let outcome = check_outcome(&text, problems);
     let labels = problems.labels(text.labels);
-    let notified = problems.filled(&text.notified, "receiver");
     if !has_fault {
         let help = "add the fault that raises it under `timeline`, or expect `quiet: {}` instead";
         let message = format!("alert `{}` is expected, and nothing raises it", text.name.value);
         return Err(problems.report(text.name.place, message, "the drill has no fault", help));
     }
-    Ok(AlertExpectation { name: name?, labels: labels?, outcome: AlertOutcome::Notified(notified?) })
+    Ok(AlertExpectation { name: name?, labels: labels?, outcome: outcome? })
+}
+
+fn check_outcome(text: &AlertText, problems: &mut Problems<'_>) -> Checked<AlertOutcome> {
+    match (&text.notified, &text.inhibited_by) {
+        (Some(receiver), None) => problems.filled(receiver, "receiver").map(AlertOutcome::Notified),
+        (None, Some(source)) => problems.name(source).map(AlertOutcome::InhibitedBy),
+        (Some(_), Some(source)) => {
+            let message = "an alert that is both notified and inhibited";
+            let help = "remove `notified` or `inhibited_by`: one alert has one outcome";
+            Err(problems.report(source.place, message, "beside `notified`", help))
+        }
+        (None, None) => {
+            let message = format!("nothing comes of alert `{}`", text.name.value);
+            let help = "add `notified: RECEIVER`, or `inhibited_by: ALERTNAME` when nobody must be told";
+            Err(problems.report(text.name.place, message, "neither notified nor inhibited", help))
+        }
+    }
 }
 
 fn check_quiet(text: QuietText, problems: &mut Problems<'_>) -> Checked<QuietExpectation> {

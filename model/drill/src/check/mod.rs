@@ -5,6 +5,8 @@
 
 mod drill;
 mod expect;
+mod fan_out;
+mod fault;
 mod journey;
 mod load;
 mod metric_name;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use firedrill_record::Route;
 
+use super::fan_out::SERVER_ERROR;
 use super::problems::{Checked, Problems, all, optional};
 use crate::journey::{Body, Capture, FanOut, FanOutStatus, Step};
 use crate::placeholders::{BUILT_IN_PLACEHOLDERS, is_name, placeholders};
@@ -15,8 +16,6 @@ use crate::yaml::At;
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// With which a service answers when it fails by itself or relays that failure.
-pub(super) const SERVER_ERROR: u16 = 500;
 
 /// The steps of the set-up and of a round, in this order: what one captures, those after it can use.
 pub(super) fn check_steps(
@@ -149,7 +148,7 @@ fn check_request(text: &At<String>, problems: &mut Problems<'_>) -> Checked<(Rou
     Ok((Route { service: service?, method: method.to_owned(), route: template }, path.to_owned()))
 }
 
-fn check_template(text: &At<String>, problems: &mut Problems<'_>) -> Checked<String> {
+pub(super) fn check_template(text: &At<String>, problems: &mut Problems<'_>) -> Checked<String> {
     if text.value.starts_with('/') && !text.value.contains([' ', '?']) {
         return Ok(text.value.clone());
     }

@@ -1,9 +1,10 @@
 //! What happens when.
 
+use super::fault::check_fault;
 use super::problems::{Checked, Problems, all};
 use crate::plan::{Action, Fault, Timed};
 use crate::source::Place;
-use crate::written::{ErrorsText, FaultText, TimedText};
+use crate::written::TimedText;
 use crate::yaml::At;
 
 /// The timeline ordered by time.
@@ -23,28 +24,16 @@ pub(super) fn check_timeline(
     Ok(checked.into_iter().map(|(timed, _)| timed).collect())
 }
 
-fn check_fault(fault: FaultText, problems: &mut Problems<'_>) -> Checked<(Fault, Place)> {
-    match fault {
-        FaultText::Errors(ErrorsText { service: named, ratio, lasts }) => {
-            let service = problems.name(&named);
-            let ratio = problems.quantity(&ratio);
-            let lasts = problems.positive_duration(&lasts);
-            Ok((Fault::Errors { service: service?, ratio: ratio?, lasts: lasts? }, named.place))
-        }
-    }
-}
-
-/// A second fault of one kind on one service would replace the first and be undone by its end.
 fn check_overlaps(ordered: &[(Timed, Place)], problems: &mut Problems<'_>) -> Checked<()> {
     let mut result = Ok(());
     for (index, (later, place)) in ordered.iter().enumerate() {
         let Action::Inject(fault) = &later.action;
-        let running = ordered[..index].iter().find(|(earlier, _)| {
+        let conflict = ordered[..index].iter().find_map(|(earlier, _)| {
             let Action::Inject(before) = &earlier.action;
-            same_thing(before, fault) && earlier.at + before.lasts() > later.at
+            let together = before.part() == fault.part() && earlier.at + before.lasts() > later.at;
+            together.then(|| conflict(before, fault)).flatten()
         });
-        if running.is_some() {
-            let message = format!("two faults of one kind at the same time: {fault}");
+        if let Some(message) = conflict {
             let help = "let the first end before the second begins: `at` of the first and its `for`";
             result = Err(problems.report(*place, message, "the earlier one still lasts", help));
         }
@@ -52,6 +41,19 @@ fn check_overlaps(ordered: &[(Timed, Place)], problems: &mut Problems<'_>) -> Ch
     result
 }
 
-fn same_thing(one: &Fault, other: &Fault) -> bool {
-    std::mem::discriminant(one) == std::mem::discriminant(other) && one.part() == other.part()
+/// Why two faults of one part cannot be at the same time, if they cannot.
+fn conflict(before: &Fault, fault: &Fault) -> Option<String> {
+    let either = |wanted: fn(&Fault) -> bool| wanted(before) || wanted(fault);
+    if std::mem::discriminant(before) == std::mem::discriminant(fault) {
+        // The second would replace the first and be undone by its end.
+        Some(format!("two faults of one kind at the same time: {fault}"))
+    } else if either(|one| matches!(one, Fault::Kill { .. })) {
+        // The end of its process is the end of every other fault of a part.
+        Some(format!("a part that is killed can have no other fault meanwhile: {fault}"))
+    } else if either(|one| matches!(one, Fault::Refuse { .. })) {
+        // Nobody could tell it to begin or to end the other one.
+        Some(format!("a service that refuses connections takes no other fault meanwhile: {fault}"))
+    } else {
+        None
+    }
 }

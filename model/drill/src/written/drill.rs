@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fault::FaultText;
 use super::notation;
 use crate::yaml::At;
 
@@ -32,7 +33,7 @@ pub(crate) struct DrillText {
     pub(crate) config: Option<At<String>>,
     /// For drills about the judge: what the verdict must be.
     pub(crate) must_be: Option<At<MustBeText>>,
-    /// How long the load runs when there is no fault, in drill time.
+    /// How long the load runs at least, in drill time; needed when there is no fault.
     #[schemars(regex(pattern = notation::DURATION))]
     pub(crate) lasts: Option<At<String>>,
     /// When the drill ends, decided or not, in drill time; the last computed deadline and 2 minutes without it.
@@ -125,37 +126,12 @@ pub(crate) struct TimedText {
     pub(crate) inject: FaultText,
 }
 
-/// One fault.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "Fault")]
-pub(crate) enum FaultText {
-    /// A share of a service's requests fails with 500.
-    Errors(ErrorsText),
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Errors")]
-pub(crate) struct ErrorsText {
-    /// The service, as its `service` label names it.
-    #[schemars(regex(pattern = notation::NAME))]
-    pub(crate) service: At<String>,
-    /// The share of its requests, like 30%.
-    #[schemars(regex(pattern = notation::RATIO))]
-    pub(crate) ratio: At<String>,
-    /// How long, in drill time.
-    #[serde(rename = "for")]
-    #[schemars(regex(pattern = notation::DURATION))]
-    pub(crate) lasts: At<String>,
-}
-
 /// One expectation.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "Expectation")]
 pub(crate) enum ExpectationText {
-    /// An alert fires, is delivered, resolves and is delivered again, each in its computed time.
+    /// An alert fires, is delivered or inhibited as it says, and resolves, each in its computed time.
     Alert(AlertText),
     /// No other alert fires and nothing else is notified.
     Quiet(QuietText),
@@ -169,15 +145,17 @@ pub(crate) enum ExpectationText {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Alert")]
+#[schemars(rename = "Alert", extend("oneOf" = [{"required": ["notified"]}, {"required": ["inhibited_by"]}]))]
 pub(crate) struct AlertText {
     /// The alert's name.
     pub(crate) name: At<String>,
     /// Labels it must carry; it may carry more.
     #[serde(default)]
     pub(crate) labels: LabelsText,
-    /// The Alertmanager receiver that must be told.
-    pub(crate) notified: At<String>,
+    /// The Alertmanager receiver that must be told; or else `inhibited_by`.
+    pub(crate) notified: Option<At<String>>,
+    /// The alert that must keep this one from being told to anybody; or else `notified`.
+    pub(crate) inhibited_by: Option<At<String>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -4,11 +4,16 @@
 //! are what an editor shows.
 
 mod drill;
+mod fault;
 mod journey;
 mod notation;
 
 pub(crate) use drill::{
-    AlertText, ArrivalsText, ChatText, DrillText, ErrorsText, ExpectationText, FaultText, LabelsText,
-    LoadText, LoadThresholdsText, MetricText, MustBeText, QuietText, TimedText, TruthText, UsersText,
+    AlertText, ArrivalsText, ChatText, DrillText, ExpectationText, LabelsText, LoadText, LoadThresholdsText,
+    MetricText, MustBeText, QuietText, TimedText, TruthText, UsersText,
+};
+pub(crate) use fault::{
+    BadMetricsText, CpuText, ErrorsText, FaultText, HangText, KillText, LatencyText, MemoryText, RefuseText,
+    SlowBodyText,
 };
 pub(crate) use journey::{FanOutText, JourneyText, PaceText, StepText};

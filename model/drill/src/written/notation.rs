@@ -3,17 +3,22 @@
 use firedrill_record::Reason;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::plan::Backend;
+use crate::plan::{Backend, BadMetrics};
 
 pub(super) const DURATION: &str = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$";
 pub(super) const RATE: &str = r"^\d+(\.\d+)?/[smh]$";
 pub(super) const RATIO: &str = r"^\d+(\.\d+)?%$";
+pub(super) const SIZE: &str = r"^\d+(B|kB|MB|GB|KiB|MiB|GiB)$";
 pub(super) const NAME: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
 pub(super) const REQUEST: &str = r"^(GET|POST|PUT|PATCH|DELETE|HEAD) +[a-z0-9-]+ +/\S*$";
 
 pub(super) fn backend(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = Backend::ALL.iter().map(|one| one.as_str()).collect();
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+}
+
+pub(super) fn bad_metrics(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": BadMetrics::ALL.iter().map(|one| one.as_str()).collect::<Vec<_>>() })
 }
 
 pub(super) fn verdict(_: &mut SchemaGenerator) -> Schema {
