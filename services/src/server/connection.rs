@@ -1,11 +1,13 @@
 //! One connection: HTTP/1.1 with its limits, from the first byte to the last, or to its upgrade.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::ConnectInfo;
 use axum::response::Response;
 use http::{Request, StatusCode};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -32,7 +34,7 @@ pub(crate) struct ConnectionId(pub(super) u64);
 /// Serves a connection to its end.
 pub(super) async fn converse(
     stream: Stream,
-    id: ConnectionId,
+    (id, peer): (ConnectionId, Option<SocketAddr>),
     service: MetricsService<Router>,
     malformed: Malformed,
     mut stopping: Stopping,
@@ -44,6 +46,9 @@ pub(super) async fn converse(
         control.request_begins();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(id);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         let answered = service.clone().call(request);
         async move { answered.await.map(|response| tell_when_ended(response, control)) }
     });

@@ -131,6 +131,7 @@ impl Connections {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
+        let peer = socket.peer_addr().ok();
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
         let stream = Stream::new(socket, permit);
         let id = ConnectionId(self.next);
@@ -138,7 +139,7 @@ impl Connections {
         self.forget_the_ended();
         self.controls.insert(id.0, Arc::downgrade(&stream.control()));
         let (service, malformed, stopping) = (service.clone(), malformed.clone(), stop.stopping());
-        self.tasks.spawn(converse(stream, id, service, malformed, stopping));
+        self.tasks.spawn(converse(stream, (id, peer), service, malformed, stopping));
     }
 
     /// Upgraded connections outlive their task: who is still there is found out when the table has grown.
