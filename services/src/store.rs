@@ -3,6 +3,7 @@
 //! The connection is made at the first command and made again after it was lost; a command is never sent
 //! twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -10,6 +11,8 @@ use http::StatusCode;
 use metrics_plugin::Health;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
 use redis::{Client, Cmd, FromRedisValue, RedisError};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use crate::error::ApiError;
 use crate::secret::Secret;
@@ -17,15 +20,28 @@ use crate::secret::Secret;
 /// No command, connecting included, takes longer.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// So often a connection that nobody uses is tried: one that was lost is made again before the next request needs it.
+const TRIED_EVERY: Duration = Duration::from_millis(500);
+
 /// A handle to Redis; clones share the connection.
 #[derive(Clone)]
 pub(crate) struct Store {
     client: Client,
     connection: ConnectionManager,
+    _trying: Arc<Trying>,
+}
+
+/// The task that tries the connection, until the last handle is gone.
+struct Trying(JoinHandle<()>);
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Store {
-    /// Connects to nothing yet: Redis may be away when a service starts.
+    /// Waits for no connection: Redis may be away when a service starts. Must be called inside a runtime.
     pub(crate) fn new(url: &Secret) -> Result<Self, RedisError> {
         let client = Client::open(url.expose())?;
         // A failed attempt is not repeated within a command; the next command makes the next attempt.
@@ -34,7 +50,8 @@ impl Store {
             .set_response_timeout(Some(COMMAND_TIMEOUT))
             .set_number_of_retries(0);
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
-        Ok(Self { client, connection })
+        let trying = Arc::new(Trying(tokio::spawn(keep_trying(connection.clone()))));
+        Ok(Self { client, connection, _trying: trying })
     }
 
     pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
@@ -63,6 +80,18 @@ impl Store {
         match self.query::<String>(&redis::cmd("PING")).await {
             Ok(_) => Health::Healthy,
             Err(error) => Health::Unhealthy(format!("redis is unavailable: {error}")),
+        }
+    }
+}
+
+async fn keep_trying(mut connection: ConnectionManager) {
+    let mut ticks = tokio::time::interval(TRIED_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let reply: Result<String, RedisError> = redis::cmd("PING").query_async(&mut connection).await;
+        if let Err(error) = reply {
+            tracing::debug!(%error, "redis does not answer");
         }
     }
 }

@@ -47,8 +47,8 @@ fn conflict(before: &Fault, fault: &Fault) -> Option<String> {
     if std::mem::discriminant(before) == std::mem::discriminant(fault) {
         // The second would replace the first and be undone by its end.
         Some(format!("two faults of one kind at the same time: {fault}"))
-    } else if either(|one| matches!(one, Fault::Kill { .. })) {
-        // The end of its process is the end of every other fault of a part.
+    } else if matches!(before, Fault::Kill { .. }) {
+        // A kill ends what sits in the process, and while the part is away nothing can begin in it.
         Some(format!("a part that is killed can have no other fault meanwhile: {fault}"))
     } else if either(|one| matches!(one, Fault::Refuse { .. })) {
         // Nobody could tell it to begin or to end the other one.

@@ -13,6 +13,8 @@ use crate::plan::Plan;
 
 /// A fault that was not undone yet will be so long after it was due, at most, in seconds.
 const UNDOING: f64 = 5.0;
+/// A service finds a store that is back within so long.
+const FINDING_ITS_STORE: Duration = Duration::from_secs(1);
 
 /// One step of the life: what began it, the window for its end, and what was seen.
 pub(super) struct Step {
@@ -198,9 +200,8 @@ pub(super) fn failing_times(plan: &Plan, receiver: &str, evidence: &Evidence) ->
         .faults
         .iter()
         .zip(&evidence.faults)
-        .filter(|((_, fault), _)| fault.part() == plan.notification_service.as_str())
         .filter_map(|((_, fault), record)| {
-            let more = delays_webhooks_by(fault)?;
+            let more = delays_webhooks_by(plan, fault)?;
             record.injected?;
             let due = plan.wall_seconds(fault.lasts()) + UNDOING;
             let due = SignedDuration::try_from_secs_f64(due).unwrap_or_default();
@@ -212,8 +213,16 @@ pub(super) fn failing_times(plan: &Plan, receiver: &str, evidence: &Evidence) ->
     times
 }
 
-/// Whether a webhook is not taken while `fault` is there, and how long after it one may be that came under it.
-fn delays_webhooks_by(fault: &Fault) -> Option<Duration> {
+/// Whether a webhook is not taken while `fault` is there, and how long after it one may be that came under it: a fault
+/// on the notification service, or the end of a part that is no service and that it may need, like its store.
+fn delays_webhooks_by(plan: &Plan, fault: &Fault) -> Option<Duration> {
+    let is_service = plan.services.iter().any(|service| service.as_str() == fault.part());
+    if matches!(fault, Fault::Kill { .. }) && !is_service {
+        return Some(FINDING_ITS_STORE);
+    }
+    if fault.part() != plan.notification_service.as_str() {
+        return None;
+    }
     match fault {
         Fault::Errors { .. } | Fault::Hang { .. } | Fault::Refuse { .. } | Fault::Kill { .. } => {
             Some(Duration::ZERO)
