@@ -1,6 +1,7 @@
 # What people type. `just` alone lists it; `./setup.sh RECIPE` prepares the machine first.
 
 debug := env("CARGO_TARGET_DIR", "target") / "debug"
+release := env("CARGO_TARGET_DIR", "target") / "release"
 
 # List the recipes
 default:
@@ -31,6 +32,19 @@ test-workspace:
 # Run the drills that must fail, each with its reason: does the judge see it?
 sabotages:
     {{ debug }}/firedrill run scenarios/catalog/judge
+
+# Run the drills that must hold: services, their store, notifications, chat
+catalog: build-dev
+    {{ debug }}/firedrill run --strict scenarios/catalog/services scenarios/catalog/dependencies \
+        scenarios/catalog/notifications scenarios/catalog/chat scenarios/catalog/capacity
+
+# Soak the stack at real speed: truth window by window, and what grew meanwhile
+soak time="8h" window="10m": build
+    {{ release }}/firedrill soak --for {{ time }} --window {{ window }}
+
+# Count the samples of a day, and raise the rate on the user service until its latency passes 250 ms
+capacity: build
+    {{ release }}/firedrill capacity
 
 # Format the code
 fmt:

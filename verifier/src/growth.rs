@@ -11,6 +11,8 @@ use firedrill_record::{DrillRecord, FirstLastMost, GrowthRecord, Reason, Verdict
 const FOLLOWED_ONLY: [&str; 3] = ["prometheus", "redis", "firedrill"];
 /// Windows that a judgement needs: warm-up, base, and one to compare.
 const LEAST_WINDOWS: usize = 3;
+/// And so many seconds between the base and the end: less growth than is allowed in a shorter time says nothing.
+const LEAST_SECONDS: f64 = 300.0;
 
 const RESIDENT_BYTES: &str = "resident bytes";
 const OPEN_FDS: &str = "open file descriptors";
@@ -41,7 +43,8 @@ pub fn growth(windows: &[DrillRecord]) -> Vec<GrowthRecord> {
         };
         judged(windows, service, SERIES, of, |base| base / 10 + 10)
     });
-    memory.chain(fds).chain(series).collect()
+    let unscraped = services.is_empty().then(|| judged(windows, "services", SERIES, |_| None, |base| base));
+    memory.chain(fds).chain(series).chain(unscraped).collect()
 }
 
 fn in_part<'a>(window: &'a DrillRecord, part: &str) -> Option<&'a firedrill_record::PartUse> {
@@ -90,6 +93,8 @@ fn judged(
     let missing = values.iter().skip(1).any(Option::is_none);
     let cannot_tell = if windows.len() < LEAST_WINDOWS {
         Some(format!("{} windows, a judgement needs {LEAST_WINDOWS}", windows.len()))
+    } else if hours * 3600.0 < LEAST_SECONDS {
+        Some(format!("{:.0} s after the base, a judgement needs {LEAST_SECONDS:.0}", hours * 3600.0))
     } else if missing {
         Some("it was not looked at in every window".to_owned())
     } else if restarted {
@@ -185,6 +190,20 @@ mod tests {
         let restarted: Vec<_> =
             [(40, 7), (40, 7), (10, 8)].map(|(mib, pid)| window("user", mib * MIB, pid)).into();
         assert_eq!(of(&growth(&restarted), RESIDENT_BYTES).verdict, Some(Verdict::Inconclusive));
+    }
+
+    #[test]
+    fn a_few_seconds_and_scrapes_that_were_never_read_cannot_tell() {
+        let mut short: Vec<_> = [40, 40, 40].map(|mib| window("user", mib * MIB, 7)).into();
+        for window in &mut short {
+            window.seconds = 5.0;
+        }
+        assert_eq!(of(&growth(&short), RESIDENT_BYTES).verdict, Some(Verdict::Inconclusive));
+        let mut unread: Vec<_> = [40, 40, 40].map(|mib| window("user", mib * MIB, 7)).into();
+        for window in &mut unread {
+            window.scraped.clear();
+        }
+        assert_eq!(of(&growth(&unread), SERIES).verdict, Some(Verdict::Inconclusive));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
                 Expectation::Load(it) => load::judge(it, evidence),
                 Expectation::Metric(it) => metric::judge(index, it, scrape, evidence),
             };
-            with_evidence(cut_short(judged, plan, evidence), expectation)
+            with_evidence(without_its_fault(cut_short(judged, plan, evidence), plan, evidence), expectation)
         })
         .collect();
     let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
@@ -144,6 +144,39 @@ fn cut_short(record: ExpectationRecord, plan: &Plan, evidence: &Evidence) -> Exp
     }
 }
 
+/// What held although a fault of the drill was not there, or did nothing, or stayed, held under other conditions than
+/// those the drill is about.
+fn without_its_fault(record: ExpectationRecord, plan: &Plan, evidence: &Evidence) -> ExpectationRecord {
+    if record.verdict != Verdict::Held {
+        return record;
+    }
+    let problem =
+        plan.faults.iter().zip(&evidence.faults).enumerate().find_map(|(position, ((_, fault), of))| {
+            if of.injected.is_none() {
+                let why = of.problem.as_deref().unwrap_or("its switch never answered");
+                return Some((Reason::FaultNotInjected, format!("{fault} was not injected: {why}")));
+            }
+            if of.undone.is_none() {
+                let why = of.problem.as_deref().unwrap_or("nobody undid it");
+                return Some((
+                    Reason::EvidenceMissing,
+                    format!("{fault} was never known to be undone: {why}"),
+                ));
+            }
+            let why = proof::proof_of_effect(plan, evidence, position).err()?;
+            Some((Reason::FaultWithoutEffect, format!("no effect of {fault}: {why}")))
+        });
+    match problem {
+        None => record,
+        Some((reason, why)) => ExpectationRecord {
+            verdict: reason.verdict(),
+            reason: Some(reason),
+            sentence: format!("{why}; without it: {}", record.sentence),
+            ..record
+        },
+    }
+}
+
 fn with_evidence(mut record: ExpectationRecord, expectation: &Expectation) -> ExpectationRecord {
     let files: &[(&str, &str)] = match expectation {
         Expectation::Alert(_) | Expectation::Quiet(_) => &[
@@ -238,6 +271,28 @@ mod tests {
             assert_eq!(record.verdict, verdict, "{because:?}");
             assert!(!record.passed);
         }
+    }
+
+    #[test]
+    fn nothing_is_held_over_a_fault_that_was_not_there_or_did_nothing_or_stayed() {
+        let judged = |change: fn(&mut Evidence)| {
+            let mut evidence = fixtures::alert_evidence();
+            change(&mut evidence);
+            without_its_fault(
+                ExpectationRecord::held("quiet", "nothing", "silent"),
+                &fixtures::plan(),
+                &evidence,
+            )
+        };
+        assert_eq!(judged(|_| {}).verdict, Verdict::Held);
+        assert_eq!(judged(|it| it.faults[0].injected = None).reason, Some(Reason::FaultNotInjected));
+        assert_eq!(judged(|it| it.faults[0].undone = None).reason, Some(Reason::EvidenceMissing));
+        let without_effect = judged(|it| {
+            for bin in &mut it.ledger.as_mut().unwrap().rows[0].bins {
+                bin.status = 200;
+            }
+        });
+        assert_eq!(without_effect.reason, Some(Reason::FaultWithoutEffect));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use firedrill_record::{DrillRecord, EvidenceFolder, ExitOutcome, Redactor};
-use firedrill_verifier::judge_again;
+use firedrill_verifier::{growth, judge_again};
 
 use super::report;
 use super::written_reports::WrittenReports;
 use crate::cli::Talk;
 use crate::failure::{Failure, INVALID};
-use crate::run::{EVIDENCE, outcome_of};
+use crate::run::{EVIDENCE, outcome_of, outcome_of_growth};
 
 pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
     let (folder, mut record) = report::read(run)?;
@@ -29,6 +29,10 @@ pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
         outcome = outcome.max(outcome_of(&again));
         let seconds = drill.seconds;
         *drill = DrillRecord { seconds, ..again };
+    }
+    if !record.growth.is_empty() {
+        record.growth = growth(&record.drills);
+        outcome = record.growth.iter().map(outcome_of_growth).fold(outcome, ExitOutcome::max);
     }
     report::show(&record, &folder, &WrittenReports::default(), talk)?;
     if differences.is_empty() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use firedrill_drill::Drill;
 use firedrill_record::{
-    DrillRecord, EventLog, ExitOutcome, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId, RunRecord,
-    StackRecord, Verdict,
+    DrillRecord, EventLog, ExitOutcome, GrowthRecord, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId,
+    RunRecord, StackRecord, Verdict,
 };
 use firedrill_rulebook::{ChangeClass, HarnessWiring};
 use firedrill_stack::{Backend, ProcessBackend, RunFolder, RunFolderError, Stack, StackEvent, StackPlan};
@@ -31,6 +31,15 @@ pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
         (true, _) => ExitOutcome::Passed,
         (false, Verdict::Inconclusive | Verdict::NotReached) => ExitOutcome::CannotTell,
         (false, Verdict::Violated | Verdict::Held) => ExitOutcome::Failed,
+    }
+}
+
+/// How the growth of one part counts for the exit code.
+pub(crate) fn outcome_of_growth(growth: &GrowthRecord) -> ExitOutcome {
+    match growth.verdict {
+        Some(Verdict::Violated) => ExitOutcome::Failed,
+        Some(Verdict::Inconclusive | Verdict::NotReached) => ExitOutcome::CannotTell,
+        Some(Verdict::Held) | None => ExitOutcome::Passed,
     }
 }
 
@@ -148,12 +157,9 @@ impl Conductor {
         if let Some(summary) = self.summary.take() {
             summary(&mut self.record);
         }
-        for growth in &self.record.growth {
-            self.record.exit = self.record.exit.max(match growth.verdict {
-                Some(Verdict::Violated) => ExitOutcome::Failed,
-                Some(Verdict::Inconclusive | Verdict::NotReached) => ExitOutcome::CannotTell,
-                Some(Verdict::Held) | None => ExitOutcome::Passed,
-            });
+        for growth in self.record.growth.clone() {
+            let because = format!("{} of {}: {}", growth.quantity, growth.part, growth.sentence);
+            self.exit(outcome_of_growth(&growth), &because);
         }
         if let Some(problem) = self.events.broken() {
             self.exit(ExitOutcome::CannotTell, &format!("failed to {problem}"));
@@ -316,6 +322,14 @@ impl Conductor {
                     undone &=
                         judged.faults.iter().all(|fault| fault.injected.is_none() || fault.undone.is_some());
                     self.record.drills.push(judged);
+                    if !undone {
+                        // It would still be there in the next drill; the end of the stack ends it.
+                        self.not_run(
+                            drills.make_contiguous(),
+                            "a fault of the drill before could not be undone",
+                        );
+                        break;
+                    }
                 }
                 Err(problem) => {
                     // A full disk, for one: nothing can be judged without its evidence.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firedrill_drill::{Drill, Expectation};
+use firedrill_drill::{Drill, Expectation, Fault};
 use firedrill_loadgen::RunningLoad;
 use firedrill_record::{DrillRecord, EvidenceFolder, Redactor, RunEventKind, RunId};
 use firedrill_rulebook::{ConfigFolder, FiredrillConfig};
@@ -32,6 +32,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The default limit of a drill lies so many seconds after the last deadline.
 const LIMIT_EXTRA: f64 = 120.0;
+/// Prometheus's own scrape interval where a configuration says none.
+const DEFAULT_SCRAPE: Duration = Duration::from_mins(1);
 /// Load that needs nothing to wait for still runs so many seconds, or its rate says nothing.
 const SHORTEST_LOAD: f64 = 2.0;
 
@@ -145,12 +147,14 @@ impl DrillRun<'_> {
 
     /// How long counters get to come to rest: three scrapes of the slowest job, and at least some seconds.
     fn patience(&self) -> Duration {
-        let slowest = self
-            .configuration
-            .prometheus()
-            .ok()
-            .and_then(|prometheus| prometheus.jobs.iter().map(|job| job.scrape_interval).max());
-        PATIENCE + 3 * slowest.unwrap_or_default()
+        PATIENCE + 3 * self.slowest_scrape()
+    }
+
+    /// The longest scrape interval of any job.
+    pub(super) fn slowest_scrape(&self) -> Duration {
+        let prometheus = self.configuration.prometheus().ok();
+        let slowest = prometheus.and_then(|it| it.jobs.iter().map(|job| job.scrape_interval).max());
+        slowest.unwrap_or(DEFAULT_SCRAPE)
     }
 
     /// Notes the parts of the stack that ended by now; whether there are any.
@@ -258,6 +262,11 @@ impl DrillRun<'_> {
                     one.since.elapsed().as_secs_f64() >= plan.wall_seconds(one.injected.fault.lasts())
                 });
             *active = still;
+            let mut over = over;
+            // A service is not ready before what it stores in is.
+            over.sort_by_key(|one| {
+                plan.services.iter().any(|service| service.as_str() == one.injected.fault.part())
+            });
             for one in over {
                 self.mend(watch, &one).await;
             }
@@ -272,6 +281,8 @@ impl DrillRun<'_> {
                         Self::end(watch, EndedBecause::NotSettled, &format!("waited for {why}"));
                         return Ok(());
                     }
+                    // A fault that still sits in the part ends first, unless the kill is to end it.
+                    Ok(_) if Self::is_occupied(fault, active) => {}
                     Ok(since) if elapsed >= plan.wall_seconds(*at) + shift + hold && since >= hold => {
                         self.strike(plan, watch, load, fault, active).await;
                         if watch.evidence.faults.len() == 1 {
@@ -318,6 +329,12 @@ impl DrillRun<'_> {
         Ok(0.0)
     }
 
+    /// Whether `fault` has to wait for another one on the same part.
+    fn is_occupied(fault: &Fault, active: &[Active]) -> bool {
+        !matches!(fault, Fault::Kill { .. })
+            && active.iter().any(|one| one.injected.fault.part() == fault.part())
+    }
+
     /// Whether alerts are expected and each of them is decided.
     fn alerts_decided(plan: &Plan, outlook: &Outlook) -> bool {
         *outlook == Outlook::Decided && plan.expect.iter().any(|one| matches!(one, Expectation::Alert(_)))
@@ -333,28 +350,38 @@ impl DrillRun<'_> {
         intervals: &Intervals,
         outlook: &Outlook,
     ) -> bool {
+        let lasts =
+            self.drill.lasts.map_or(SHORTEST_LOAD, |lasts| plan.wall_seconds(lasts).max(SHORTEST_LOAD));
         let limit = self
             .drill
             .limit
-            .map_or_else(|| intervals.whole(plan) + LIMIT_EXTRA, |limit| plan.wall_seconds(limit));
+            .map_or_else(|| intervals.whole(plan).max(lasts) + LIMIT_EXTRA, |limit| plan.wall_seconds(limit));
         if elapsed > limit {
             Self::end(watch, EndedBecause::Limit, &format!("{elapsed:.1}s of {limit:.1}s"));
             return true;
         }
-        let lasts =
-            self.drill.lasts.map_or(SHORTEST_LOAD, |lasts| plan.wall_seconds(lasts).max(SHORTEST_LOAD));
         let decided = Self::alerts_decided(plan, outlook);
         let injected = watch.evidence.faults.len();
-        // Decided before any fault, or all faults were there and nothing about them is open any more.
+        // Decided before any fault, or all faults were there, have ended, and nothing about them is open any more.
         let over = (decided && injected == 0)
             || (injected == plan.faults.len()
                 && *outlook == Outlook::Decided
-                && (decided || active.is_empty()));
+                && active.is_empty()
+                && Self::nothing_can_follow(plan, watch, intervals));
         if elapsed >= lasts && over {
             Self::end(watch, EndedBecause::Decided, "");
             return true;
         }
         false
+    }
+
+    /// Whether what the last fault left in the windows of the rules can raise no alert any more; where `quiet` is not
+    /// expected nobody asks.
+    fn nothing_can_follow(plan: &Plan, watch: &Watch, intervals: &Intervals) -> bool {
+        let asked = plan.expect.iter().any(|one| matches!(one, Expectation::Quiet(_)));
+        let last = watch.evidence.faults.iter().filter_map(|fault| fault.undone).max();
+        let Some(last) = last.filter(|_| asked) else { return true };
+        Timestamp::now().duration_since(last).as_secs_f64() > intervals.aftermath()
     }
 
     fn end(watch: &mut Watch, because: EndedBecause, detail: &str) {

@@ -17,6 +17,8 @@ pub(super) struct Intervals {
     pub(super) evaluation: f64,
     /// What steady load has to fill.
     pub(super) history: f64,
+    /// The longest `for`.
+    longest_for: f64,
     /// The slowest group.
     group_interval: f64,
 }
@@ -25,7 +27,13 @@ impl Intervals {
     /// From the configuration that `watch` has read; guesses that only bound waiting when it could not.
     pub(super) fn of(plan: &Plan, watch: &Watch) -> Self {
         let Ok(live) = &watch.evidence.configuration else {
-            return Self { scrape: 1.0, evaluation: 1.0, history: 0.0, group_interval: 0.0 };
+            return Self {
+                scrape: 1.0,
+                evaluation: 1.0,
+                history: 0.0,
+                longest_for: 0.0,
+                group_interval: 0.0,
+            };
         };
         let prometheus = PrometheusConfig::parse(&live.prometheus_yaml).ok();
         let seconds = |duration: Option<Duration>| duration.map_or(1.0, |it| it.as_secs_f64());
@@ -41,6 +49,7 @@ impl Intervals {
             scrape: seconds(prometheus.as_ref().map(|it| it.scrape_interval)),
             evaluation: seconds(prometheus.as_ref().map(|it| it.evaluation_interval)),
             history: longest_history_of_all(live, &plan.always_firing),
+            longest_for: live.rules.iter().map(|rule| rule.r#for).fold(0.0, f64::max),
             group_interval: alertmanager.map_or(0.0, |it| slowest(&it.route)),
         }
     }
@@ -52,7 +61,12 @@ impl Intervals {
             .iter()
             .map(|(at, fault)| plan.wall_seconds(*at) + self.settling() + plan.wall_seconds(fault.lasts()))
             .fold(0.0, f64::max);
-        last + 2.0 * self.history + 2.0 * self.group_interval
+        last + 2.0 * self.history + 2.0 * self.group_interval + self.aftermath()
+    }
+
+    /// So long after a fault what it left in the windows may still make an alert fire.
+    pub(super) fn aftermath(&self) -> f64 {
+        self.history + self.longest_for + 2.0 * (self.scrape + self.evaluation)
     }
 
     /// Load may run so many seconds before the stack has to be steady.

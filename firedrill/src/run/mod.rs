@@ -11,7 +11,7 @@ mod prepared;
 mod services_program;
 mod settling;
 
-pub(crate) use conductor::{Conductor, Sequel, Summary, outcome_of};
+pub(crate) use conductor::{Conductor, Sequel, Summary, outcome_of, outcome_of_growth};
 pub(crate) use drill_run::EVIDENCE;
 pub(crate) use interrupts::Interrupts;
 pub(crate) use prepared::Setting;

@@ -120,8 +120,7 @@ impl DrillRun<'_> {
             prometheus: url(&addresses.prometheus)?,
             alertmanager: url(&addresses.alertmanager)?,
             notifications: url(notification)?,
-            // Until the running configuration was read; then its own interval counts.
-            scrape: 0.25,
+            scrape: self.slowest_scrape().as_secs_f64(),
         })
     }
 

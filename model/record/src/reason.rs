@@ -66,6 +66,7 @@ reasons! {
     HistogramInconsistent = "histogram-inconsistent", Violated, "A histogram disagrees with its counter, with itself or with the client's own latencies.";
     TargetAbsent = "target-absent", Violated, "Prometheus does not scrape a service that received load.";
     MessagesMiscounted = "messages-miscounted", Violated, "Chat messages counted by the service differ from those sent or received.";
+    MessagesLost = "messages-lost", Violated, "A chat message was not delivered to a member of its room, or twice.";
     ResourcesGrew = "resources-grew", Violated, "A part's memory, file descriptors or series grew over the windows of a soak beyond what is allowed.";
     UpstreamMiscounted = "upstream-miscounted", Violated, "What the gateway counted of a service and what the service counted itself cannot both be true.";
     LoadMissed = "load-missed", Violated, "A load threshold was missed although the harness itself could have made the load.";

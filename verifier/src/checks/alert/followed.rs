@@ -14,6 +14,9 @@ use crate::life_cycle::{LifeCycle, Subject};
 use crate::plan::Plan;
 use crate::proof;
 
+/// A proof that is missing so long after the fault stays missing: longer than any request waits.
+const PROOF_ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(6);
+
 /// Everything that follows from the evidence about one expected alert.
 pub(super) struct Followed<'a> {
     pub(super) alert: AlertPlan,
@@ -112,7 +115,12 @@ pub(super) fn follow<'a>(
         if evidence.ledger.is_none() {
             return Err(judged(Reason::EvidenceMissing, "there is no ledger of the load".to_owned()));
         }
-        if let Err(why) = proof::of_effect(fault, &record, evidence) {
+        // What shows the effect may still be on its way: requests that hung end with the fault or by their time-out.
+        let over = evidence.ended_because.is_some()
+            || record.undone.is_some_and(|undone| evidence.ended > undone + PROOF_ON_ITS_WAY);
+        if let Err(why) = proof::of_effect(fault, &record, evidence)
+            && over
+        {
             return Err(judged(Reason::FaultWithoutEffect, why));
         }
         if let Some(why) = baseline.as_ref().and_then(|it| alert.too_few_events(it)) {

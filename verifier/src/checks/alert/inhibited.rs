@@ -47,6 +47,16 @@ pub(super) fn verdict(
         return unsuppressed(expectation, source, evidence, (from, until));
     };
     let from = (from + ON_ITS_WAY).max(since);
+    let lasted = until.duration_since(from);
+    if lasted < SEEN_TOGETHER {
+        return because(
+            Reason::EvidenceMissing,
+            format!(
+                "{source} suppressed {expectation} for {:.2}s only, too short to see whether somebody is told",
+                lasted.as_secs_f64().max(0.0)
+            ),
+        );
+    }
     let told = evidence.notifications.iter().flatten().chain(&evidence.witness).find(|notification| {
         (from..until).contains(&notification.received_at)
             && notification.alerts.iter().any(|alert| subject.is(&alert.labels))
@@ -69,7 +79,7 @@ pub(super) fn verdict(
         format!(
             "fired, was suppressed by {source} ({}), and no receiver was told of it for the {:.2}s in which both fired",
             by.fingerprint,
-            until.duration_since(from).as_secs_f64()
+            lasted.as_secs_f64()
         ),
     )
 }

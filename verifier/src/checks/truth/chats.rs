@@ -23,6 +23,7 @@ pub(super) fn compare(gathered: &Gathered<'_>) -> (Vec<Problem>, Vec<String>) {
         let (sent, unknown) = (sum(|chat| chat.sent), sum(|chat| chat.unknown));
         let connections = sum(|chat| chat.connections);
         let heard = sum(|chat| chat.delivered) + sum(|chat| chat.duplicated);
+        problems.extend(missed(gathered, service, sum(|chat| chat.lost), sum(|chat| chat.duplicated)));
         let open = connections.saturating_sub(sum(|chat| chat.closed_cleanly));
         let killed = gathered.was_killed(service.as_str());
         // What a killed service had counted since its last scrape is gone.
@@ -49,6 +50,19 @@ pub(super) fn compare(gathered: &Gathered<'_>) -> (Vec<Problem>, Vec<String>) {
         }
     }
     (problems, findings)
+}
+
+/// Every message is delivered once to each member of its room. What was lost while a part was killed may have been lost
+/// with it: that cannot be told.
+fn missed(gathered: &Gathered<'_>, service: &ServiceName, lost: u64, duplicated: u64) -> Option<Problem> {
+    if lost == 0 && duplicated == 0 {
+        return None;
+    }
+    let what = format!("{lost} deliveries of {service} were lost and {duplicated} came twice");
+    if gathered.any_kill {
+        return Some((Reason::EvidenceMissing, format!("{what}, and a part was killed meanwhile")));
+    }
+    Some((Reason::MessagesLost, what))
 }
 
 fn problem(
@@ -138,9 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn lost_messages_are_miscounted_only_when_the_service_claims_to_have_delivered_them() {
+    fn a_message_that_a_member_missed_or_got_twice_violates_however_honestly_it_is_counted() {
         let lost = |chat: &mut ChatTotals| (chat.delivered, chat.lost) = (19, 1);
-        assert_eq!(judged(10.0, 19.0, lost).0, Verdict::Held);
-        assert_eq!(judged(10.0, 20.0, lost).1, Some(Reason::MessagesMiscounted));
+        assert_eq!(judged(10.0, 19.0, lost).1, Some(Reason::MessagesLost));
+        let twice = |chat: &mut ChatTotals| chat.duplicated = 1;
+        assert_eq!(judged(10.0, 21.0, twice).1, Some(Reason::MessagesLost));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use firedrill_drill::Fault;
 use firedrill_record::{Ledger, LedgerRow, Reason, Route, ServiceName};
 
 use super::interrupted::{self, Lives};
@@ -19,6 +20,8 @@ pub(super) struct Gathered<'a> {
     pub(super) after: &'a CounterSnapshot,
     /// Services that were killed.
     pub(super) lives: BTreeMap<ServiceName, Lives<'a>>,
+    /// Whether any part was killed, a service or what services need.
+    pub(super) any_kill: bool,
     unledgered: Unledgered<'a>,
 }
 
@@ -71,7 +74,8 @@ impl<'a> Gathered<'a> {
             failed_webhooks,
             polls: &evidence.notification_polls,
         };
-        Ok(Self { ledger, before, after, lives, unledgered })
+        let any_kill = plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::Kill { .. }));
+        Ok(Self { ledger, before, after, lives, any_kill, unledgered })
     }
 
     /// Services that received load and are not scraped.

@@ -1,7 +1,7 @@
 //! The judgement of `truth`: all comparisons of one drill and their sentence.
 
 use firedrill_drill::TruthExpectation;
-use firedrill_record::{ExpectationRecord, Reason};
+use firedrill_record::{ExpectationRecord, Ledger, LedgerRow, Reason};
 
 use super::counters::Comparison;
 use super::gathered::{Gathered, Problem};
@@ -10,6 +10,8 @@ use crate::evidence::Evidence;
 use crate::plan::Plan;
 
 const KIND: &str = "truth";
+/// An interval that holds a larger share of all requests than this proves nothing.
+const WIDEST: f64 = 0.5;
 
 /// Judges `expectation` from two settled snapshots of raw counters and the ledger between them.
 pub(crate) fn judge(plan: &Plan, expectation: TruthExpectation, evidence: &Evidence) -> ExpectationRecord {
@@ -55,17 +57,30 @@ pub(crate) fn judge(plan: &Plan, expectation: TruthExpectation, evidence: &Evide
     problems.sort_by_key(|(reason, _)| std::cmp::Reverse(reason.verdict()));
     let mut record = match problems.first() {
         Some((reason, sentence)) => ExpectationRecord::because(KIND, about, *reason, sentence),
-        None if compared.total().least == 0 => ExpectationRecord::because(
+        None if answered(gathered.ledger) == 0 => ExpectationRecord::because(
             KIND,
             about,
             Reason::EvidenceMissing,
-            "no request was certainly counted, so that nothing was compared",
+            "no request of the load was answered, so that nothing was compared",
         ),
+        None if compared.total().width() as f64 > WIDEST * compared.total().most as f64 => {
+            ExpectationRecord::because(
+                KIND,
+                about,
+                Reason::EvidenceMissing,
+                format!("too little is certain: {}", sentence(&gathered, &compared)),
+            )
+        }
         None => ExpectationRecord::held(KIND, about, sentence(&gathered, &compared)),
     };
     let problems = problems.into_iter().map(|(_, sentence)| sentence);
     record.findings = problems.chain(findings).chain(compared.rows).collect();
     record
+}
+
+/// Requests of the load, and those made on their behalf, that were certainly answered.
+fn answered(ledger: &Ledger) -> u64 {
+    ledger.rows.iter().map(LedgerRow::closed_total).sum()
 }
 
 fn sentence(gathered: &Gathered<'_>, compared: &Comparison) -> String {
