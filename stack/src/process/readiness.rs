@@ -42,13 +42,11 @@ impl Readiness {
     ) -> Result<(), UpError> {
         let waits = parts.iter().map(|part| async move {
             let look = || async move {
-                match part.death() {
-                    Some(death) => Probe::Ready(Err(death)),
-                    None => {
-                        let answer = self.answers(part.plan.ready_when, part.plan.address).await;
-                        answer.map_or_else(Probe::NotYet, |()| Probe::Ready(Ok(())))
-                    }
+                if let Some(death) = part.death() {
+                    return Probe::Ready(Err(death));
                 }
+                let answer = self.answers(part.plan.ready_when, part.plan.address).await;
+                answer.map_or_else(Probe::NotYet, |()| Probe::Ready(Ok(())))
             };
             deadline.until(&format!("{} is ready", part.plan.name), look).await??;
             tell(StackEvent::PartReady { part: part.plan.name.clone(), after: deadline.elapsed() });
