@@ -248,9 +248,9 @@ impl Owner {
         Ok(code)
     }
 
-    /// The same after a failure, which is what is told.
+    /// The same after a failure, which is what is told; its reason is in the run folder, too.
     fn given_up(self, failure: Failure) -> Result<u8, Failure> {
-        self.events.warn(failure.text.trim_start_matches("error: ").trim_end().to_owned());
+        tracing::error!(failure = failure.text, "the stack did not stay");
         self.ended(failure.code)?;
         Err(failure)
     }
