@@ -22,6 +22,7 @@ Examples:
   firedrill report latest --markdown -
   firedrill soak --for 8h
   firedrill capacity
+  firedrill up
   firedrill judge latest
   firedrill restore
   firedrill completions bash
@@ -52,6 +53,40 @@ const CAPACITY_EXAMPLES: &str = "\
 Examples:
   firedrill capacity --json capacity.json --markdown capacity.md
   firedrill capacity my-arrivals.yaml --p99 100ms --hold 30s --samples-per-day 5000000 --services 20";
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  firedrill up
+  firedrill up --config my-monitoring/
+  firedrill up --ports free --foreground
+
+Exit codes:
+  0    the stack is up; with --foreground, it was up and is down again
+  2    the configuration or the command line is invalid; nothing was started
+  3    the stack could not be set up, or one is up already
+  5    something could not be ended
+  130  interrupted while it started";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  firedrill status
+
+Exit codes:
+  0  every part answers
+  3  nothing is up
+  4  a part does not answer, the stack is starting, or its owner was killed";
+
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  firedrill down
+
+Exit codes:
+  0  it is down, or nothing was up
+  3  what is up could not be looked at
+  5  something could not be ended";
+
+/// The flag by which `up` starts the owner of the stack.
+pub(crate) const DETACHED: &str = "--detached";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -90,6 +125,15 @@ enum Command {
     /// Count the samples of a day, and raise the rate on a service until its latency passes a limit
     #[command(after_help = CAPACITY_EXAMPLES)]
     Capacity(CapacityArguments),
+    /// Bring a stack up in real time and leave it running, on the ports of the deployed configuration
+    #[command(after_help = UP_EXAMPLES)]
+    Up(UpArguments),
+    /// Show which parts of the stack that is up answer
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status,
+    /// Take down the stack that is up
+    #[command(after_help = DOWN_EXAMPLES)]
+    Down,
     /// Check drills without running them; every problem at once
     Check {
         /// Drill files or folders of them.
@@ -214,6 +258,35 @@ pub(crate) struct CapacityArguments {
     pub(crate) common: CommonArguments,
 }
 
+/// Arguments of `firedrill up`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArguments {
+    /// Monitoring configuration laid out as stack/config; the built-in one by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// The run folder itself, absent or empty; .firedrill/up/<id> by default.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Which ports the parts get, all on 127.0.0.1.
+    #[arg(long, value_enum, default_value_t = Ports::Deployed)]
+    pub(crate) ports: Ports,
+    /// Stay with the stack until Ctrl-C, and take it down then.
+    #[arg(long)]
+    pub(crate) foreground: bool,
+    /// This process is the owner that another `up` has started in the background.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+}
+
+/// Which ports the parts of a stack get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ports {
+    /// Those of the deployed configuration: gateway 3000, Prometheus 9090 and so on.
+    Deployed,
+    /// Free ones.
+    Free,
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
@@ -284,6 +357,9 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => commands::run(&arguments, &talk),
         Command::Soak(arguments) => commands::soak(&arguments, &talk),
         Command::Capacity(arguments) => commands::capacity(&arguments, &talk),
+        Command::Up(arguments) => commands::up(&arguments, &talk),
+        Command::Status => commands::status(&talk),
+        Command::Down => commands::down(),
         Command::Check { paths } => commands::check(&paths, &talk),
         Command::List { paths } => commands::list(&paths, &talk),
         Command::Report { run, files } => commands::report(&run, &files, &talk),

@@ -7,5 +7,6 @@ mod commands;
 mod failure;
 mod run;
 mod soak;
+mod up;
 
 pub use cli::main;

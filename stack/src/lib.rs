@@ -28,8 +28,8 @@ pub use default_configuration::default_configuration;
 pub use failure::{FaultError, UpError};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::{FakeBackend, FakeCall};
-pub use places::{InvalidRunRef, RunPlaces, RunRef};
-pub use process::{PortChoice, PortError, ProcessBackend, ToolError};
+pub use places::{InvalidRunRef, RunPlaces, RunRef, UnfinishedRun};
+pub use process::{PortChoice, PortError, ProcessBackend, ToolError, ask_parts};
 pub use processes::{ProcessIdentity, RunProcess, processes_of};
 pub use restore::{
     EndedProcess, RestoreError, RestoreEvent, RestoreReport, RestoredRun, RestoredState, restore, restore_in,

@@ -50,6 +50,17 @@ pub struct RunPlaces {
     pub state: PathBuf,
 }
 
+/// A run that did not end yet, or was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfinishedRun {
+    /// The run.
+    pub run: RunId,
+    /// Its folder, absolute; it may be gone.
+    pub folder: PathBuf,
+    /// The process that started it, where the system can tell processes apart.
+    pub owner: Option<ProcessIdentity>,
+}
+
 /// A registered run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Registration {
@@ -123,6 +134,19 @@ impl RunPlaces {
         Ok(runs)
     }
 
+    /// The runs that are registered, oldest first: those that live, and those that were killed. Fails when a
+    /// registration cannot be read.
+    pub fn unfinished(&self) -> io::Result<Vec<UnfinishedRun>> {
+        let mut found = Vec::new();
+        for run in self.registered()? {
+            // One that is gone by now has ended meanwhile.
+            if let Some(Registration { folder, owner }) = self.registration(&run).map_err(io::Error::other)? {
+                found.push(UnfinishedRun { run, folder, owner });
+            }
+        }
+        Ok(found)
+    }
+
     /// The registration of `run`, if it is registered.
     pub(crate) fn registration(&self, run: &RunId) -> Result<Option<Registration>, RegistrationError> {
         let path = self.active().join(run.as_str());
@@ -188,9 +212,12 @@ mod tests {
         places.register(&run, &registration).unwrap();
         assert_eq!(places.registered().unwrap(), std::slice::from_ref(&run));
         assert_eq!(places.registration(&run).unwrap(), Some(registration));
+        let unfinished = UnfinishedRun { run: run.clone(), folder: "/somewhere".into(), owner: None };
+        assert_eq!(places.unfinished().unwrap(), [unfinished]);
         for _ in 0..2 {
             places.unregister(&run).unwrap();
             assert_eq!(places.registered().unwrap(), []);
+            assert_eq!(places.unfinished().unwrap(), []);
         }
     }
 }

@@ -47,6 +47,12 @@ impl ProcessIdentity {
     pub fn lives(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
+
+    /// Sends SIGTERM to this very process; false when it does not live any more, or may not be told.
+    pub fn tell_to_end(self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        self.lives() && pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
+    }
 }
 
 /// The living processes of this user that carry the mark of `run`, without the calling one.
@@ -132,6 +138,17 @@ mod tests {
         let stat = "42 (a b) c) S 1 40 40 0 -1 4194304 1 0 0 0 1 2 0 0 20 0 1 0 987654 10 20";
         let state = State::parse(stat).unwrap();
         assert_eq!((state.group, state.started, state.dead), (40, 987_654, false));
+    }
+
+    #[test]
+    fn a_process_is_told_to_end_only_while_it_is_the_same() {
+        let mut child = sleeper(&run(0x1a03));
+        let identity = ProcessIdentity::of(child.id()).unwrap();
+        let earlier = ProcessIdentity { started: identity.started - 1, ..identity };
+        assert!(!earlier.tell_to_end());
+        assert!(identity.lives() && identity.tell_to_end());
+        assert_eq!(child.wait().unwrap().code(), None);
+        assert!(!identity.tell_to_end());
     }
 
     #[test]

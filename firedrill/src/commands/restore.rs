@@ -24,8 +24,9 @@ pub(crate) fn restore(run: Option<&str>) -> Result<u8, Failure> {
     Ok(if report.left().is_empty() { 0 } else { LEFT })
 }
 
+/// Tells progress on stderr.
 #[expect(clippy::print_stderr, reason = "progress of a command that has no reporter")]
-fn tell(event: RestoreEvent) {
+pub(super) fn tell(event: RestoreEvent) {
     match event {
         RestoreEvent::RunFound { run } => eprintln!("{run}: looking"),
         RestoreEvent::ProcessSignalled { run, part, pid, signal } => {
@@ -34,7 +35,8 @@ fn tell(event: RestoreEvent) {
     }
 }
 
-fn described(report: &RestoreReport) -> String {
+/// What a restore did, one line a run.
+pub(super) fn described(report: &RestoreReport) -> String {
     if report.runs.is_empty() {
         return "no unfinished run\n".to_owned();
     }

@@ -8,7 +8,7 @@ use firedrill_record::{
     DrillRecord, EventLog, ExitOutcome, GrowthRecord, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId,
     RunRecord, StackRecord, Verdict,
 };
-use firedrill_rulebook::{ChangeClass, HarnessWiring};
+use firedrill_rulebook::{ChangeClass, ConfigFolder, HarnessWiring};
 use firedrill_stack::{Backend, ProcessBackend, RunFolder, RunFolderError, Stack, StackEvent, StackPlan};
 use firedrill_verifier::Witness;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use crate::cli::Talk;
 use crate::failure::{Failure, INVALID, NOT_SET_UP, in_a_line};
 
 /// A stack that is not ready after so long is given up.
-const START_DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// How a drill's record counts for the exit code.
 pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
@@ -241,11 +241,7 @@ impl Conductor {
             folder: self.folder.stack(number),
             start_deadline: START_DEADLINE,
         };
-        let parts = plan
-            .configuration
-            .prometheus()
-            .map_or(0, |prometheus| prometheus.jobs.iter().map(|job| job.targets.len()).sum::<usize>() + 1);
-        self.events.tell(RunEventKind::StackStarting { parts });
+        self.events.tell(RunEventKind::StackStarting { parts: parts_of(&plan.configuration) });
         let backend = ProcessBackend::from_environment();
         let events = self.events.clone();
         let tell = move |event| events.tell(told(event));
@@ -356,7 +352,7 @@ impl Conductor {
 
 /// Sends what the crates below log into `firedrill.log`: progress on stderr stays whole, and no library brings a logger
 /// of its own.
-fn log_into(folder: &RunFolder) -> std::io::Result<()> {
+pub(crate) fn log_into(folder: &RunFolder) -> std::io::Result<()> {
     let file = std::fs::File::create(folder.path().join("firedrill.log"))?;
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -368,11 +364,19 @@ fn log_into(folder: &RunFolder) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn listen() -> std::io::Result<Witness> {
+/// How many parts a stack of this configuration is told to have.
+pub(crate) fn parts_of(configuration: &ConfigFolder) -> usize {
+    let prometheus = configuration.prometheus();
+    prometheus.map_or(0, |it| it.jobs.iter().map(|job| job.targets.len()).sum::<usize>() + 1)
+}
+
+/// The harness's own end points on a free port.
+pub(crate) async fn listen() -> std::io::Result<Witness> {
     Witness::start(TcpListener::bind("127.0.0.1:0").await?)
 }
 
-fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
+/// A change of the configuration as an event.
+pub(crate) fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
     // What is not exact says so, and why.
     let what = match change.class {
         ChangeClass::Exact => change.what.clone(),
@@ -388,7 +392,8 @@ fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
     }
 }
 
-fn told(event: StackEvent) -> RunEventKind {
+/// What a stack tells as an event of the run.
+pub(crate) fn told(event: StackEvent) -> RunEventKind {
     let millis = |after: Duration| u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
     match event {
         StackEvent::ConfigurationChanged(change) => changed(&change),

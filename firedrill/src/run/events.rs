@@ -82,6 +82,11 @@ impl Events {
         self.with(|inner| inner.began.elapsed().as_secs_f64())
     }
 
+    /// From now on events are shown with `options`.
+    pub(crate) fn show_with(&self, options: TerminalOptions) {
+        self.with(|inner| inner.reporter = TerminalReporter::new(options));
+    }
+
     /// Takes progress off the terminal.
     pub(crate) fn finish(&self) {
         self.with(|inner| inner.reporter.finish());

@@ -11,7 +11,12 @@ mod prepared;
 mod services_program;
 mod settling;
 
-pub(crate) use conductor::{Conductor, Sequel, Summary, outcome_of, outcome_of_growth};
+pub(crate) use conductor::{
+    Conductor, START_DEADLINE, Sequel, Summary, changed, listen, log_into, outcome_of, outcome_of_growth,
+    parts_of, told,
+};
 pub(crate) use drill_run::EVIDENCE;
+pub(crate) use events::Events;
 pub(crate) use interrupts::Interrupts;
-pub(crate) use prepared::Setting;
+pub(crate) use prepared::{Setting, base_configuration};
+pub(crate) use services_program::find as find_services;

@@ -1,6 +1,6 @@
 //! What is decided before anything starts: which drills share a stack, at which speed, under which configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use firedrill_drill::{Backend, Drill};
 use firedrill_record::NotRun;
@@ -46,12 +46,7 @@ pub(crate) struct Group {
 
 /// Groups `drills` by configuration and speed; drills that cannot run on this backend are listed instead.
 pub(crate) fn prepare(setting: &Setting, drills: Vec<Drill>) -> Result<(Vec<Group>, Vec<NotRun>), Failure> {
-    let base = match &setting.config {
-        Some(folder) => {
-            ConfigFolder::from_dir(folder).map_err(|error| Failure::told(INVALID, &error, None))?
-        }
-        None => default_configuration(),
-    };
+    let base = base_configuration(setting.config.as_deref())?;
     let backend = setting.backend;
     let mut groups: Vec<(Option<PathBuf>, Group)> = Vec::new();
     let mut not_run = Vec::new();
@@ -70,6 +65,14 @@ pub(crate) fn prepare(setting: &Setting, drills: Vec<Drill>) -> Result<(Vec<Grou
         }
     }
     Ok((groups.into_iter().map(|(_, group)| group).collect(), not_run))
+}
+
+/// The configuration in `folder`; the built-in one without it.
+pub(crate) fn base_configuration(folder: Option<&Path>) -> Result<ConfigFolder, Failure> {
+    match folder {
+        Some(folder) => ConfigFolder::from_dir(folder).map_err(|error| Failure::told(INVALID, &error, None)),
+        None => Ok(default_configuration()),
+    }
 }
 
 fn group(setting: &Setting, base: &ConfigFolder, speed: u32, drill: Drill) -> Result<Group, Failure> {

@@ -9,6 +9,7 @@ mod live_run;
 mod lost_parts;
 mod passes;
 mod processes;
+mod standing;
 #[path = "../support/mod.rs"]
 mod support;
 

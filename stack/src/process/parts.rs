@@ -116,7 +116,7 @@ impl Layout {
 
     pub(super) fn redis(&self, tools: &Tools) -> PartPlan {
         let port = self.address(REDIS.0).port().to_string();
-        let mut plan = self.plan(REDIS.0, &tools.redis_server, ReadyWhen::Redis);
+        let mut plan = self.plan(REDIS.0, &tools.redis_server);
         plan.arguments = words(&["--bind", "127.0.0.1", "--port", &port, "--dir", "data"]);
         // Its log of writes, in the run's own folder: killed, it comes back with its data. The title stays, as Redis
         // would write it over its environment, by which it is known as this run's.
@@ -139,7 +139,7 @@ impl Layout {
     /// Its folder is its working directory and rule paths are relative, so that evaluation phases, which hash the
     /// paths, are those of every run.
     fn prometheus(&self, tool: &Tool, flags: ScaledFlags) -> PartPlan {
-        let mut plan = self.plan(PROMETHEUS.0, tool, ReadyWhen::Http("/-/ready"));
+        let mut plan = self.plan(PROMETHEUS.0, tool);
         plan.arguments = [
             "--config.file=config/prometheus.yml".to_owned(),
             format!("--web.listen-address={}", plan.address),
@@ -158,7 +158,7 @@ impl Layout {
 
     /// Without a cluster, which would make the first notification wait for peers.
     fn alertmanager(&self, tool: &Tool) -> PartPlan {
-        let mut plan = self.plan(ALERTMANAGER.0, tool, ReadyWhen::Http("/-/ready"));
+        let mut plan = self.plan(ALERTMANAGER.0, tool);
         plan.arguments = words(&[
             "--config.file=config/alertmanager.yml",
             "--storage.path=data",
@@ -169,14 +169,14 @@ impl Layout {
     }
 
     fn node_exporter(&self, tool: &Tool) -> PartPlan {
-        let mut plan = self.plan(NODE_EXPORTER.0, tool, ReadyWhen::Http("/metrics"));
+        let mut plan = self.plan(NODE_EXPORTER.0, tool);
         plan.arguments = vec![format!("--web.listen-address={}", plan.address).into()];
         plan.arguments.extend(UNUSED_COLLECTORS.map(|name| format!("--no-collector.{name}").into()));
         plan
     }
 
     fn redis_exporter(&self, tool: &Tool) -> PartPlan {
-        let mut plan = self.plan(REDIS_EXPORTER.0, tool, ReadyWhen::Http("/metrics"));
+        let mut plan = self.plan(REDIS_EXPORTER.0, tool);
         let redis = format!("redis://{}", self.address(REDIS.0));
         plan.arguments = words(&["-redis.addr", &redis, "-web.listen-address", &plan.address.to_string()]);
         plan
@@ -189,7 +189,7 @@ impl Layout {
         SERVICES
             .iter()
             .map(|(name, _)| {
-                let mut service = self.plan(name, &tool, ReadyWhen::Http("/health"));
+                let mut service = self.plan(name, &tool);
                 service.grace = SERVICE_GRACE;
                 service.arguments = words(&[name]);
                 service.environment.extend(plan.services_environment.clone());
@@ -211,7 +211,7 @@ impl Layout {
             .collect()
     }
 
-    fn plan(&self, name: &str, tool: &Tool, ready_when: ReadyWhen) -> PartPlan {
+    fn plan(&self, name: &str, tool: &Tool) -> PartPlan {
         PartPlan {
             name: name.to_owned(),
             program: tool.path.clone(),
@@ -219,9 +219,19 @@ impl Layout {
             environment: self.environment.clone(),
             folder: self.folder(name),
             address: self.address(name),
-            ready_when,
+            ready_when: ready_when(name),
             grace: GRACE,
         }
+    }
+}
+
+/// How the part of that name shows that it is ready.
+pub(super) fn ready_when(name: &str) -> ReadyWhen {
+    match name {
+        name if name == REDIS.0 => ReadyWhen::Redis,
+        name if name == PROMETHEUS.0 || name == ALERTMANAGER.0 => ReadyWhen::Http("/-/ready"),
+        name if name == NODE_EXPORTER.0 || name == REDIS_EXPORTER.0 => ReadyWhen::Http("/metrics"),
+        _service => ReadyWhen::Http("/health"),
     }
 }
 

@@ -42,10 +42,11 @@ impl Readiness {
     ) -> Result<(), UpError> {
         let waits = parts.iter().map(|part| async move {
             let look = || async move {
-                match part.death() {
-                    Some(death) => Probe::Ready(Err(death)),
-                    None => self.answers(part).await.map_or_else(Probe::NotYet, |()| Probe::Ready(Ok(()))),
+                if let Some(death) = part.death() {
+                    return Probe::Ready(Err(death));
                 }
+                let answer = self.answers(part.plan.ready_when, part.plan.address).await;
+                answer.map_or_else(Probe::NotYet, |()| Probe::Ready(Ok(())))
             };
             deadline.until(&format!("{} is ready", part.plan.name), look).await??;
             tell(StackEvent::PartReady { part: part.plan.name.clone(), after: deadline.elapsed() });
@@ -104,11 +105,12 @@ impl Readiness {
         reply.json::<Reply<T>>().await.map(|reply| reply.data).map_err(|error| chain(&error))
     }
 
-    async fn answers(&self, part: &Part) -> Result<(), String> {
-        match part.plan.ready_when {
-            ReadyWhen::Redis => pong(part.plan.address).await.map_err(|error| error.to_string()),
+    /// Looks once; what was seen instead of readiness, as a fragment, where it is not ready.
+    pub(super) async fn answers(&self, ready_when: ReadyWhen, address: SocketAddr) -> Result<(), String> {
+        match ready_when {
+            ReadyWhen::Redis => pong(address).await.map_err(|error| error.to_string()),
             ReadyWhen::Http(path) => {
-                let reply = self.client.get(format!("http://{}{path}", part.plan.address)).send().await;
+                let reply = self.client.get(format!("http://{address}{path}")).send().await;
                 match reply.map(|reply| reply.status()) {
                     Ok(reqwest::StatusCode::OK) => Ok(()),
                     Ok(status) => Err(format!("{path} answered {status}")),
