@@ -50,6 +50,7 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
             host_explains &= explained_by_host(series.label("alertname"), first.at_ms, evidence);
         }
     }
+    let mut host_explains_told = true;
     let told: BTreeSet<String> = evidence
         .notifications
         .iter()
@@ -58,7 +59,12 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         .flat_map(|notification| &notification.alerts)
         .filter(|alert| alert.status == "firing" && plan.is_of_this_drill(&alert.labels))
         .filter(|alert| unexpected(&alert.labels))
-        .map(|alert| shown(&alert.labels))
+        .map(|alert| {
+            // It may have fired before anybody asked for silence, and be told now.
+            let name = alert.labels.get("alertname").map_or("", String::as_str);
+            host_explains_told &= explained_by_host(name, alert.starts_at.as_millisecond(), evidence);
+            shown(&alert.labels)
+        })
         .collect();
     if !fired.is_empty() {
         let names = fired.iter().cloned().collect::<Vec<_>>().join(", ");
@@ -75,6 +81,11 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     }
     if !told.is_empty() {
         let names = told.into_iter().collect::<Vec<_>>().join(", ");
+        if host_explains_told {
+            let why =
+                format!("a receiver was told of {names}, and the host's own counters show that it was busy");
+            return ExpectationRecord::because(KIND, about, Reason::HostBusy, why);
+        }
         return ExpectationRecord::because(
             KIND,
             about,
