@@ -8,6 +8,7 @@ mod interrupts;
 mod intervals;
 mod plans;
 mod prepared;
+mod schedule;
 mod services_program;
 mod settling;
 
