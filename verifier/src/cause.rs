@@ -22,6 +22,8 @@ enum Signal<'a> {
     Gauge(&'a str),
     /// That series are there at all.
     Presence,
+    /// How busy the host's processors are.
+    Processors,
     /// Anything else: any fault may move it.
     Unknown,
 }
@@ -30,6 +32,11 @@ impl<'a> Signal<'a> {
     fn of(shape: &'a Shape) -> Self {
         let name = |selector: &'a SelectorInfo| selector.metric.as_deref().unwrap_or_default();
         match shape {
+            Shape::Ratio { bad: selector, .. } | Shape::RateThreshold { selector, .. }
+                if name(selector).starts_with("node_cpu") =>
+            {
+                Self::Processors
+            }
             Shape::Ratio { .. } => Self::Errors,
             Shape::Quantile { .. } => Self::Latency,
             Shape::Gauge { selector, .. } => Self::Gauge(name(selector)),
@@ -55,12 +62,15 @@ impl<'a> Signal<'a> {
                 Fault::Hang { .. } | Fault::Latency { .. } | Fault::SlowBody { .. } => {
                     metric.contains("active")
                 }
+                Fault::HostCpu { .. } => metric.starts_with("node_cpu"),
+                Fault::Gauge { .. } => metric == Fault::GAUGE_METRIC,
                 Fault::Errors { .. }
                 | Fault::Refuse { .. }
                 | Fault::Cpu { .. }
                 | Fault::BadMetrics { .. } => false,
             },
             Self::Presence => breaks_scrapes(fault) || matches!(fault, Fault::BadMetrics { .. }),
+            Self::Processors => matches!(fault, Fault::HostCpu { .. }),
             Self::Unknown => true,
         }
     }
@@ -74,10 +84,12 @@ impl<'a> Signal<'a> {
                 | Fault::SlowBody { .. }
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
-                | Fault::BadMetrics { .. } => false,
+                | Fault::BadMetrics { .. }
+                | Fault::HostCpu { .. }
+                | Fault::Gauge { .. } => false,
             },
             Self::Latency => self.moved_by(fault),
-            Self::Gauge(_) | Self::Presence => false,
+            Self::Gauge(_) | Self::Presence | Self::Processors => false,
             Self::Unknown => true,
         }
     }
@@ -96,7 +108,9 @@ fn breaks_scrapes(fault: &Fault) -> bool {
         | Fault::Hang { .. }
         | Fault::SlowBody { .. }
         | Fault::Memory { .. }
-        | Fault::Cpu { .. } => false,
+        | Fault::Cpu { .. }
+        | Fault::HostCpu { .. }
+        | Fault::Gauge { .. } => false,
     }
 }
 
@@ -231,6 +245,18 @@ mod tests {
             cause(ERROR_RATE, Some("gateway"), &[kill("auth"), errors("gateway")]),
             "errors 30% on gateway"
         );
+    }
+
+    #[test]
+    fn processors_are_busy_because_of_the_burner_and_a_planted_gauge_is_its_own_cause() {
+        let burner = Fault::HostCpu { cores: None, lasts: LASTS };
+        let gauge = Fault::Gauge { name: Fault::DEFAULT_GAUGE.to_owned(), value: 1.0, lasts: LASTS };
+        let faults = [errors("user"), gauge.clone(), burner.clone()];
+        let cpu = "100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[5s])) * 100 > 80";
+        assert_eq!(cause(cpu, None, &faults), burner.to_string());
+        let share = "sum(rate(node_cpu_seconds_total{mode!=\"idle\"}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8";
+        assert_eq!(cause(share, None, &faults), burner.to_string());
+        assert_eq!(cause("firedrill_planted > 0", None, &faults), gauge.to_string());
     }
 
     #[test]

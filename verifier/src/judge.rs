@@ -163,8 +163,8 @@ fn without_its_fault(record: ExpectationRecord, plan: &Plan, evidence: &Evidence
                     format!("{fault} was never known to be undone: {why}"),
                 ));
             }
-            let why = proof::proof_of_effect(plan, evidence, position).err()?;
-            Some((Reason::FaultWithoutEffect, format!("no effect of {fault}: {why}")))
+            let unproved = proof::proof_of_effect(plan, evidence, position).err()?;
+            Some((unproved.reason, format!("no proof of {fault}: {unproved}")))
         });
     match problem {
         None => record,

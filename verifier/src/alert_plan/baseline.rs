@@ -1,6 +1,7 @@
 //! What was measured of a fault: the load of a service before and under it, by the ledger, and the processors.
 
-use firedrill_record::{FaultRecord, Ledger, ServiceName};
+use firedrill_drill::Fault;
+use firedrill_record::{FaultRecord, Ledger, Reason, ServiceName};
 use firedrill_rulebook::Shape;
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,6 +35,19 @@ impl Measured {
             .busy_condition()
             .and_then(|(window, threshold)| Processors::measure(&evidence.host, fault, window, threshold));
         Self { requests, processors, counted_before: counted_before(alert, service, evidence) }
+    }
+}
+
+impl Measured {
+    /// Why the processors do not tell whether and when a condition on them became true because of `fault`; none when
+    /// they do, or when it is no such condition.
+    pub(crate) fn unclear_processors(&self, alert: &AlertPlan, fault: &Fault) -> Option<(Reason, String)> {
+        let (_, threshold) = alert.busy_condition().filter(|_| matches!(fault, Fault::HostCpu { .. }))?;
+        let Some(processors) = &self.processors else {
+            let why = "the harness could not look at the processors before and under the fault".to_owned();
+            return Some((Reason::EvidenceMissing, why));
+        };
+        processors.unclear(threshold)
     }
 }
 

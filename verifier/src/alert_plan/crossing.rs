@@ -28,6 +28,19 @@ impl AlertPlan {
 
     fn solved(&self, fault: &Fault, measured: Option<&Measured>, rising: bool) -> Option<Crossing> {
         match (&self.analysis.shape, fault) {
+            (
+                Shape::Gauge { op, threshold, selector, aggregation: None },
+                Fault::Gauge { name, value, .. },
+            ) if is_planted(selector, name) => Some(if op.holds(*value, *threshold) {
+                Crossing::Immediate
+            } else {
+                Crossing::Never { value: *value, threshold: *threshold }
+            }),
+            (_, Fault::HostCpu { .. }) => {
+                let (processors, (window, threshold)) = (measured?.processors?, self.busy_condition()?);
+                let levels = if rising { processors.rising } else { processors.falling };
+                Some(Crossing::Busy(self.mean(window, threshold, levels, UNSTEADY_PROCESSORS)))
+            }
             (Shape::Gauge { selector, .. }, _)
                 if selector.offset.is_zero() && is_immediate(selector.metric.as_deref(), fault) =>
             {
@@ -50,7 +63,8 @@ impl AlertPlan {
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
                 | Fault::BadMetrics { .. }
-                | Fault::Kill { .. },
+                | Fault::Kill { .. }
+                | Fault::Gauge { .. },
             ) => None,
         }
     }
@@ -72,7 +86,9 @@ impl AlertPlan {
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
                 | Fault::BadMetrics { .. }
-                | Fault::Kill { .. },
+                | Fault::Kill { .. }
+                | Fault::HostCpu { .. }
+                | Fault::Gauge { .. },
             ) => 0.0,
         };
         Crossing::Within { history: self.history, delay }
@@ -137,6 +153,14 @@ impl AlertPlan {
             unsteady: window * unsteady,
         }
     }
+}
+
+/// Whether `selector` is of the harness's own gauge of this name, now, and of no other one.
+fn is_planted(selector: &SelectorInfo, name: &str) -> bool {
+    let labels = [("gauge".to_owned(), name.to_owned())].into();
+    selector.metric.as_deref() == Some(Fault::GAUGE_METRIC)
+        && selector.offset.is_zero()
+        && selector.matchers.iter().filter(|one| one.name() == "gauge").all(|one| one.matches(&labels))
 }
 
 /// Whether the ledger's counts of one service are what the ratio is of: 5xx as a share of all, by service, with no

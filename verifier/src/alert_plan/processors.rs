@@ -1,6 +1,6 @@
 //! Conditions on the share of processor time that is used, and the harness's own measure of it.
 
-use firedrill_record::FaultRecord;
+use firedrill_record::{FaultRecord, Reason};
 use firedrill_rulebook::{Comparison, Grouping, LabelMatcher, MatchOperator, SelectorInfo, Shape};
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,19 +58,22 @@ impl Processors {
         Some(Self { before, during, rising, falling })
     }
 
-    /// Why these shares do not tell whether and when they crossed `threshold`; none when they do. The first is for the
-    /// host being too busy before, the second for the fault being too small.
-    pub(crate) fn unclear(&self, threshold: f64) -> Option<(bool, String)> {
-        let too_busy = self.before > threshold - CLEARLY;
-        let too_idle = self.during < threshold + CLEARLY;
-        (too_busy || too_idle).then(|| {
-            let why = format!(
-                "the processors were busy for {:.3} before the fault and {:.3} under it; the threshold {threshold:.3} is not \
-                 {CLEARLY} away from both",
-                self.before, self.during
-            );
-            (too_busy, why)
-        })
+    /// Why these shares do not tell whether and when they crossed `threshold`: the host was busy before, or the fault was
+    /// too small. None when they do.
+    pub(super) fn unclear(&self, threshold: f64) -> Option<(Reason, String)> {
+        let reason = if self.before > threshold - CLEARLY {
+            Reason::HostBusy
+        } else if self.during < threshold + CLEARLY {
+            Reason::FaultWithoutEffect
+        } else {
+            return None;
+        };
+        let why = format!(
+            "the processors were busy for {:.3} before the fault and {:.3} under it; the threshold {threshold:.3} is not \
+             {CLEARLY} away from both",
+            self.before, self.during
+        );
+        Some((reason, why))
     }
 }
 
@@ -258,8 +261,8 @@ mod tests {
             let host = host(|ms| if ms > 10_000 { during } else { before });
             Processors::measure(&host, &fault(Some(20_000)), 5.0, 0.8).unwrap()
         };
-        assert!(measured(0.78, 1.0).unclear(0.8).unwrap().0);
-        assert!(!measured(0.1, 0.82).unclear(0.8).unwrap().0);
+        assert_eq!(measured(0.78, 1.0).unclear(0.8).unwrap().0, Reason::HostBusy);
+        assert_eq!(measured(0.1, 0.82).unclear(0.8).unwrap().0, Reason::FaultWithoutEffect);
         assert_eq!(Processors::measure(&[], &fault(None), 5.0, 0.8), None);
     }
 }

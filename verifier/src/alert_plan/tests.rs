@@ -1,7 +1,7 @@
 use firedrill_drill::{AlertExpectation, Expectation, Fault};
 use firedrill_record::Reason;
 
-use super::{AlertPlan, Baseline, Measured, Muting, NoPlan, longest_history_of_all};
+use super::{AlertPlan, Baseline, Measured, Muting, NoPlan, Processors, longest_history_of_all};
 use crate::checks::fixtures;
 use crate::deadline::{Clockwork, Crossing, SteppingMean};
 use crate::evidence::LiveConfiguration;
@@ -199,4 +199,48 @@ fn what_prometheus_counted_in_the_drill_is_in_the_clockwork() {
     evidence.lost_alerts = Ok(2.0);
     let wanted = Clockwork { longest_scrape: Some(0.1), lost_alerts: true, ..fixtures::clockwork() };
     assert_eq!(made(|_| {}).unwrap().as_measured(&evidence).clockwork, wanted);
+}
+
+#[test]
+fn a_busy_host_is_solved_by_what_the_harness_measured_of_it() {
+    let cpu = "100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[5s])) * 100 > 80";
+    let plan = made(|live| live.rules[0].expr = cpu.into()).unwrap();
+    let burner = Fault::HostCpu { cores: None, lasts: std::time::Duration::from_mins(8) };
+    let processors = Processors { before: 0.4, during: 1.0, rising: (0.4, 1.0), falling: (0.2, 1.0) };
+    let measured = Measured { processors: Some(processors), ..Measured::default() };
+    let levels = |crossing| match crossing {
+        Crossing::Busy(mean) => (mean.before, mean.during, mean.threshold),
+        other => panic!("{other:?}"),
+    };
+    let near = |one: (f64, f64, f64), other: (f64, f64, f64)| {
+        (one.0 - other.0).abs() + (one.1 - other.1).abs() + (one.2 - other.2).abs() < 1e-9
+    };
+    assert!(near(levels(plan.crossing(&burner, Some(&measured))), (0.4, 1.0, 0.8)));
+    assert!(near(levels(plan.crossing_back(&burner, &measured)), (0.2, 1.0, 0.8)));
+    // Before anything was measured, and for what is not looked at, there is an outer bound.
+    assert!(matches!(plan.crossing(&burner, None), Crossing::Within { .. }));
+    let unmeasured = Measured::default();
+    assert_eq!(unmeasured.unclear_processors(&plan, &burner).unwrap().0, Reason::EvidenceMissing);
+    assert_eq!(measured.unclear_processors(&plan, &burner), None);
+}
+
+#[test]
+fn a_planted_gauge_is_seen_at_once_or_never_becomes_true() {
+    let crossing = |expr: &str, value: f64| {
+        let plan = made(|live| live.rules[0].expr = expr.into()).unwrap();
+        let lasts = std::time::Duration::from_mins(1);
+        plan.crossing(&Fault::Gauge { name: "disk".into(), value, lasts }, None)
+    };
+    assert_eq!(crossing("firedrill_planted{gauge=\"disk\"} > 0.5", 1.0), Crossing::Immediate);
+    assert_eq!(crossing("firedrill_planted == 2", 2.0), Crossing::Immediate);
+    let never = crossing("firedrill_planted > 2", 1.0);
+    assert_eq!(never, Crossing::Never { value: 1.0, threshold: 2.0 });
+    assert!(fixtures::clockwork().cannot_fire(never, 60.0).unwrap().contains("threshold is 2"));
+    for other in [
+        "firedrill_planted{gauge=\"memory\"} > 0.5",
+        "sum(firedrill_planted) > 0.5",
+        "firedrill_planted offset 1m > 0",
+    ] {
+        assert!(matches!(crossing(other, 1.0), Crossing::Within { .. }), "{other}");
+    }
 }

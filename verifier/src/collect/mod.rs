@@ -5,6 +5,7 @@ mod counters;
 mod host;
 mod lateness;
 mod metrics;
+mod planted;
 mod probes;
 mod processes;
 mod watch;

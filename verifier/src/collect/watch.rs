@@ -160,6 +160,8 @@ impl Watch {
             self.evidence.lost_alerts = gained(&self.lost_before, self.lost_alerts().await);
         }
         self.looks += 1;
+        self.evidence.processors = self.host.processors();
+        self.evidence.gauge_scrapes = witness.gauge_scrapes();
         self.look_at_alertmanager().await?;
         self.look_at_receiver().await;
         self.evidence.witness = self.witnessed(witness);

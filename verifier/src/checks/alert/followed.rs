@@ -4,7 +4,7 @@ use firedrill_drill::{AlertExpectation, AlertOutcome, Fault};
 use firedrill_record::{ExpectationRecord, FaultRecord, Labels, Ledger, Reason, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
-use super::group::{self, Groups};
+use super::group::{self, Arrival};
 use super::judge::KIND;
 use crate::alert_plan::{AlertPlan, Baseline, Measured, Muting};
 use crate::cause;
@@ -33,8 +33,8 @@ pub(super) struct Followed<'a> {
     /// Seconds that requests went on failing after the cause ended, where that matters to the rule.
     pub(super) aftermath: f64,
     pub(super) life: LifeCycle,
-    /// The groups that it may have come into at Alertmanager; none before it came.
-    pub(super) groups: Option<Groups>,
+    /// How it came to Alertmanager; none before it did.
+    pub(super) arrival: Option<Arrival>,
 }
 
 /// Why an alert cannot be followed through its life.
@@ -125,10 +125,13 @@ pub(super) fn follow<'a>(
         if let Err(why) = proof::of_effect(fault, &record, evidence)
             && over
         {
-            return Err(judged(Reason::FaultWithoutEffect, why));
+            return Err(judged(why.reason, why.sentence));
         }
         if let Some(why) = measured.requests.as_ref().and_then(|it| alert.too_few_events(it)) {
             return Err(judged(Reason::TooFewEvents, why));
+        }
+        if let Some((reason, why)) = measured.unclear_processors(&alert, fault) {
+            return Err(judged(reason, why));
         }
         // When the process is gone nothing is counted any more, and what was counted stays in the window.
         if !was_cut
@@ -144,11 +147,11 @@ pub(super) fn follow<'a>(
         }
         _ => 0.0,
     };
-    let groups =
+    let arrival =
         told(expectation).and_then(|receiver| group::of(&alert, &life, &subject, receiver, plan, evidence));
     let outcome = &expectation.outcome;
     let baseline = measured.requests;
-    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, groups })
+    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, arrival })
 }
 
 /// Seconds of wall time that `fault` lasts: as planned, or longer when it took longer to undo. How long a killed part
@@ -168,7 +171,9 @@ fn lasts(plan: &Plan, fault: &Fault, record: Option<&FaultRecord>) -> f64 {
             | Fault::SlowBody { .. }
             | Fault::Memory { .. }
             | Fault::Cpu { .. }
-            | Fault::BadMetrics { .. },
+            | Fault::BadMetrics { .. }
+            | Fault::HostCpu { .. }
+            | Fault::Gauge { .. },
         ) => planned,
     }
 }

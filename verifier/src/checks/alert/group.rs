@@ -15,9 +15,9 @@ use crate::plan::Plan;
 /// one that became empty goes on ticking.
 const LINGERS: SignedDuration = SignedDuration::from_secs(30);
 
-/// The groups that an alert may have come into; times in seconds after it was received.
+/// How an alert came to Alertmanager, and the groups that it may have come into; times in seconds after it was received.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Groups {
+pub(super) struct Arrival {
     received: Timestamp,
     groups: Vec<Group>,
     /// How much later than `received` it may really have come.
@@ -27,7 +27,7 @@ pub(super) struct Groups {
     terms: String,
 }
 
-impl Groups {
+impl Arrival {
     /// The window from received to delivered.
     pub(super) fn window(&self, clockwork: &Clockwork) -> Window {
         clockwork.received_to_delivered(&self.groups, self.late, self.told_before, &self.terms)
@@ -65,16 +65,16 @@ pub(super) fn of(
     alert: &AlertPlan,
     life: &LifeCycle,
     subject: &Subject<'_>,
-    receiver: &str,
+    told_to: &str,
     plan: &Plan,
     evidence: &Evidence,
-) -> Option<Groups> {
+) -> Option<Arrival> {
     let (received, firing) = (life.received?, life.firing?);
     let clockwork = &alert.clockwork;
     let own = own_labels(alert, subject, evidence, firing);
     let in_its_group = |labels: &Labels| plan.is_of_this_drill(labels) && same_group(alert, own, labels);
     let until = life.delivered.map_or(received, |delivered| delivered.min(received));
-    let earlier = earlier(evidence, receiver, until, &in_its_group);
+    let earlier = earlier(evidence, told_to, until, &in_its_group);
     let opener = evidence
         .alertmanager
         .iter()
@@ -88,7 +88,7 @@ pub(super) fn of(
         ([], None) => (vec![Group::New(new)], "new group".to_owned()),
     };
     let told_before = told_before(&earlier, own).map(|at| seconds(received, at));
-    Some(Groups { received, groups, late, told_before, terms })
+    Some(Arrival { received, groups, late, told_before, terms })
 }
 
 /// A group of which a receiver was told before. `last` was the last time, before the alert came.
@@ -129,8 +129,8 @@ fn joined(
     let late = if age < clockwork.resend { 0.0 } else { age };
     let came = seconds(received, opener.updated_at) - late;
     let first = FirstFlush::of_a_new_group(clockwork, age - late, late);
-    let opened = FirstFlush { earliest: came + first.earliest, latest: came + first.latest };
-    let mut groups = vec![Group::Alive(opened)];
+    let flushed = FirstFlush { earliest: came + first.earliest, latest: came + first.latest };
+    let mut groups = vec![Group::Alive(flushed)];
     if new.earliest < clockwork.group_wait {
         // An alert that comes later than group_wait makes a group tell at once that has not told anything yet.
         groups.push(Group::New(new));
@@ -138,10 +138,10 @@ fn joined(
     (groups, format!("group opened {:.2}s before", -came))
 }
 
-/// Notifications of the group to `receiver` before `until`, in order.
+/// Notifications of the group to `told_to` before `until`, in order.
 fn earlier<'e>(
     evidence: &'e Evidence,
-    receiver: &str,
+    told_to: &str,
     until: Timestamp,
     in_the_group: &impl Fn(&Labels) -> bool,
 ) -> Vec<&'e Notification> {
@@ -149,7 +149,7 @@ fn earlier<'e>(
         .notifications
         .iter()
         .flatten()
-        .filter(|one| one.receiver == receiver && one.received_at < until)
+        .filter(|one| one.receiver == told_to && one.received_at < until)
         .filter(|one| one.alerts.iter().any(|alert| in_the_group(&alert.labels)))
         .collect();
     earlier.sort_by_key(|one| one.received_at);

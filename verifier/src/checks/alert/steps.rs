@@ -122,8 +122,8 @@ fn to_resolved_delivered(
     steps: &mut Vec<Step>,
 ) -> Option<()> {
     let (clockwork, life) = (&followed.alert.clockwork, &followed.life);
-    let (received, groups) = (life.received?, followed.groups.as_ref()?);
-    let undisturbed = groups.window(clockwork);
+    let (received, arrival) = (life.received?, followed.arrival.as_ref()?);
+    let undisturbed = arrival.window(clockwork);
     let window = when_failing(followed, undisturbed.clone(), received, failing);
     let was_retried = window != undisturbed;
     steps.push(Step {
@@ -137,7 +137,7 @@ fn to_resolved_delivered(
     let delivered = life.delivered?;
     steps.push(resolved(followed)?);
     let resolved = life.resolved?;
-    let flushes: Vec<FirstFlush> = groups.first_flushes(clockwork, delivered, was_retried, resolved);
+    let flushes: Vec<FirstFlush> = arrival.first_flushes(clockwork, delivered, was_retried, resolved);
     let window = clockwork.resolved_to_delivered(&flushes);
     steps.push(Step {
         name: "resolved to delivered",
@@ -220,7 +220,12 @@ fn delays_webhooks_by(plan: &Plan, fault: &Fault) -> Option<Duration> {
             Some(Duration::ZERO)
         }
         Fault::Latency { added, .. } => Some(*added),
-        Fault::SlowBody { .. } | Fault::Memory { .. } | Fault::Cpu { .. } | Fault::BadMetrics { .. } => None,
+        Fault::SlowBody { .. }
+        | Fault::Memory { .. }
+        | Fault::Cpu { .. }
+        | Fault::BadMetrics { .. }
+        | Fault::HostCpu { .. }
+        | Fault::Gauge { .. } => None,
     }
 }
 
