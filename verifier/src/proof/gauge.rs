@@ -18,8 +18,9 @@ pub(super) fn proof(name: &str, value: f64, span: &Span, scrapes: &[GaugeScrape]
         }
         Some(_) => {}
     }
-    let during: Vec<&GaugeScrape> =
-        own().skip_while(|one| one.at < span.asked).take_while(|one| with_value(one)).collect();
+    // Between the order and its being carried out a scrape may still come.
+    let after = own().skip_while(|one| one.at < span.asked || (one.at <= span.injected && !with_value(one)));
+    let during: Vec<&GaugeScrape> = after.take_while(|one| with_value(one)).collect();
     let (Some(first), Some(last)) = (during.first(), during.last()) else {
         return Err(format!("{metric} was never scraped with the value {value}"));
     };
@@ -65,6 +66,15 @@ mod tests {
         assert!(proof.contains("scraped 2 times with the value 2.5"), "{proof}");
         assert!(proof.ends_with("last 7.749 s later, and after 7.999 s with the value 0"), "{proof}");
         assert!(proved(&scrapes[..2]).unwrap().ends_with("last 0.000 s later"));
+    }
+
+    #[test]
+    fn a_scrape_between_the_order_and_its_being_carried_out_is_none_of_the_gauge() {
+        let scrapes =
+            [(9_750, "depth", 0.0), (10_001, "depth", 0.0), (10_250, "depth", 2.5), (10_500, "depth", 2.5)];
+        assert!(proved(&scrapes).unwrap().contains("scraped 2 times with the value 2.5"));
+        // Once it was set, a scrape without it means that it was not.
+        assert!(proved(&[(9_750, "depth", 0.0), (10_250, "depth", 0.0), (10_500, "depth", 2.5)]).is_err());
     }
 
     #[test]
