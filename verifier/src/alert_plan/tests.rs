@@ -180,7 +180,7 @@ fn muting(route: &str, intervals: &str) -> Muting {
         );
         live.alertmanager_yaml = format!("{yaml}time_intervals: [{intervals}]\n");
     });
-    plan.unwrap().muting(fixtures::at(0), fixtures::at(60_000))
+    plan.unwrap().muting(fixtures::at(0), fixtures::at(61_000))
 }
 
 #[test]
@@ -189,6 +189,21 @@ fn a_route_is_silent_in_its_mute_intervals_and_outside_its_active_ones() {
     assert!(matches!(muting("mute_time_intervals: [always]", always), Muting::Always(_)));
     assert_eq!(muting("active_time_intervals: [always]", always), Muting::Never);
     assert_eq!(made(|_| {}).unwrap().muting(fixtures::at(0), fixtures::at(1)), Muting::Never);
+    // The run is the first minute of 1970, UTC, and a second.
+    let noon = "{name: noon, time_intervals: [{times: [{start_time: '12:00', end_time: '13:00'}]}]}";
+    assert_eq!(muting("mute_time_intervals: [noon]", noon), Muting::Never);
+    assert!(matches!(muting("active_time_intervals: [noon]", noon), Muting::Always(_)));
+    let midnight = "{name: midnight, time_intervals: [{times: [{start_time: '00:00', end_time: '01:00'}]}]}";
+    assert!(matches!(muting("mute_time_intervals: [midnight]", midnight), Muting::Always(_)));
+    assert_eq!(muting("active_time_intervals: [midnight]", midnight), Muting::Never);
+}
+
+#[test]
+fn an_interval_that_covers_a_part_of_the_run_leaves_it_to_the_hour() {
+    let soon = "{name: soon, time_intervals: [{times: [{start_time: '00:01', end_time: '13:00'}]}]}";
+    let Muting::Sometimes(why) = muting("mute_time_intervals: [soon]", soon) else { panic!() };
+    assert!(why.contains("mute_time_intervals: soon"), "{why}");
+    assert!(matches!(muting("active_time_intervals: [soon]", soon), Muting::Sometimes(_)));
 }
 
 #[test]

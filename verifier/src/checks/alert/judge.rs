@@ -268,6 +268,18 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_is_silent_for_a_part_of_the_run_decides_nothing() {
+        let record = judged(|evidence| {
+            let live = evidence.configuration.as_mut().unwrap();
+            let route = "  group_wait: 200ms\n  routes: [{matchers: ['severity=\"critical\"'], mute_time_intervals: [soon]}]";
+            let soon = "time_intervals: [{name: soon, time_intervals: [{times: [{start_time: '00:01', end_time: '13:00'}]}]}]\n";
+            live.alertmanager_yaml = live.alertmanager_yaml.replace("  group_wait: 200ms", route) + soon;
+            evidence.ended = at(61_000);
+        });
+        assert_eq!(record.reason, Some(Reason::MutedInPart), "{}", record.sentence);
+    }
+
+    #[test]
     fn what_is_late_while_the_timers_of_the_harness_are_decides_nothing() {
         let late = |delivered: i64, worst: f64, ms: i64| {
             judged(|evidence| {
