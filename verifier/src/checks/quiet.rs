@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use firedrill_drill::{Expectation, QuietExpectation};
 use firedrill_record::{ExpectationRecord, Labels, Reason};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::chance;
-use crate::evidence::{Evidence, LiveRule, Sample};
+use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
 use crate::plan::Plan;
@@ -40,8 +40,7 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     let mut fired: BTreeSet<String> = BTreeSet::new();
     let mut host_explains = true;
     let mut chance = Some(BTreeSet::new());
-    // What fires while windows still hold the time before the load is for settling to wait for.
-    let from = evidence.settled.unwrap_or(evidence.began).as_millisecond();
+    let from = asked_from(evidence).as_millisecond();
     for series in alerts.iter().filter(|one| plan.is_of_this_drill(&one.labels)) {
         let in_time = |sample: &&Sample| (from..=evidence.ended.as_millisecond()).contains(&sample.at_ms);
         let Some(first) = series.samples.iter().find(in_time) else { continue };
@@ -62,6 +61,7 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         .flatten()
         .chain(&evidence.witness)
         .flat_map(|notification| &notification.alerts)
+        .filter(|_| !never_settled(evidence))
         .filter(|alert| alert.status == "firing" && plan.is_of_this_drill(&alert.labels))
         .filter(|alert| unexpected(&alert.labels))
         .map(|alert| {
@@ -118,6 +118,22 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
             evidence.rules_at_end.iter().flatten().filter(|rule| rule.alerting).count()
         ),
     )
+}
+
+/// Whether the wait for a steady stack ended without one.
+fn never_settled(evidence: &Evidence) -> bool {
+    evidence.settled.is_none() && evidence.ended_because == Some(EndedBecause::NotSettled)
+}
+
+/// From when on silence is asked for. What fires while windows still hold the time before the load is for settling to
+/// wait for; when that ends in vain, what fires then is without a cause, and what fired before was waited for.
+fn asked_from(evidence: &Evidence) -> Timestamp {
+    if never_settled(evidence) {
+        let intervals = evidence.configuration.iter().flat_map(|live| &live.rules).map(|rule| rule.interval);
+        let slowest = SignedDuration::try_from_secs_f64(intervals.fold(0.0, f64::max)).unwrap_or_default();
+        return evidence.ended - slowest - slowest - SignedDuration::from_millis(500);
+    }
+    evidence.settled.unwrap_or(evidence.began)
 }
 
 fn is_expected(plan: &Plan, labels: &Labels) -> bool {
@@ -262,6 +278,19 @@ mod tests {
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn when_the_stack_never_became_steady_only_what_fires_at_the_end_of_the_wait_is_without_a_cause() {
+        let fired_until = |last: i64| {
+            let mut evidence = fixtures::quiet_evidence();
+            evidence.ended_because = Some(EndedBecause::NotSettled);
+            let series = fixtures::alert_series("RedisDown", "firing", (10_000..=last).step_by(250));
+            evidence.alerts.as_mut().unwrap().push(series);
+            judged(&evidence).reason
+        };
+        assert_eq!(fired_until(20_000), Some(Reason::UnexpectedAlert));
+        assert_eq!(fired_until(18_000), None, "the judge of the drill says that it was not steady");
     }
 
     #[test]
