@@ -1,6 +1,6 @@
 //! One drill on a stack that is up: load, settle, break, follow, mend, drain, judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) const EVIDENCE: &str = "evidence";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Requests in flight are waited for so long.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Once the run is asked to stop, a fault gets so long to be undone before the stack is taken down with it.
+const MEND_WHEN_INTERRUPTED: Duration = Duration::from_secs(3);
 /// Counters get so long to come to rest.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The default limit of a drill lies so many seconds after the last deadline.
@@ -203,9 +205,16 @@ impl DrillRun<'_> {
     ) -> Result<(), firedrill_record::EvidenceError> {
         let mut active: Vec<Active> = Vec::new();
         let followed = self.follow_to_the_end(plan, watch, load, &mut active).await;
+        let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
         // Whatever happened: no fault outlives its drill.
         for one in active {
-            self.mend(watch, &one).await;
+            let mended = self.mend(watch, &one);
+            if interrupted {
+                // The stack goes now: a part that takes longer to come back is ended with it.
+                let _ = tokio::time::timeout(MEND_WHEN_INTERRUPTED, mended).await;
+            } else {
+                mended.await;
+            }
         }
         followed
     }
@@ -236,8 +245,7 @@ impl DrillRun<'_> {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.interrupts.wait() => {
-                    self.events.tell(RunEventKind::InterruptReceived);
-                    Self::end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
+                    self.end_interrupted(watch);
                     return Ok(());
                 }
             }
@@ -262,13 +270,20 @@ impl DrillRun<'_> {
                     one.since.elapsed().as_secs_f64() >= plan.wall_seconds(one.injected.fault.lasts())
                 });
             *active = still;
-            let mut over = over;
+            let mut over = VecDeque::from(over);
             // A service is not ready before what it stores in is.
-            over.sort_by_key(|one| {
+            over.make_contiguous().sort_by_key(|one| {
                 plan.services.iter().any(|service| service.as_str() == one.injected.fault.part())
             });
-            for one in over {
-                self.mend(watch, &one).await;
+            while let Some(one) = over.front() {
+                tokio::select! {
+                    () = self.mend(watch, one) => drop(over.pop_front()),
+                    () = self.interrupts.wait() => {
+                        active.extend(over);
+                        self.end_interrupted(watch);
+                        return Ok(());
+                    }
+                }
             }
 
             let elapsed = Timestamp::now().duration_since(load.zero()).as_secs_f64();
@@ -382,6 +397,11 @@ impl DrillRun<'_> {
         let last = watch.evidence.faults.iter().filter_map(|fault| fault.undone).max();
         let Some(last) = last.filter(|_| asked) else { return true };
         Timestamp::now().duration_since(last).as_secs_f64() > intervals.aftermath()
+    }
+
+    fn end_interrupted(&self, watch: &mut Watch) {
+        self.events.tell(RunEventKind::InterruptReceived);
+        Self::end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
     }
 
     fn end(watch: &mut Watch, because: EndedBecause, detail: &str) {

@@ -6,7 +6,7 @@ use firedrill_drill::{Expectation, QuietExpectation};
 use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::SignedDuration;
 
-use crate::evidence::{Evidence, LiveRule, Sample};
+use crate::evidence::{Evidence, LiveRule, Sample, Stretch};
 use crate::life_cycle::instant;
 use crate::plan::Plan;
 
@@ -176,21 +176,59 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
         }
         None => return Some("it is not known until when the rules were evaluated".to_owned()),
     }
-    let loaded = |name: &str| rules.iter().any(|rule| rule.alerting && rule.name == name);
-    let alive = |name: &str| {
-        evidence.alerts.iter().flatten().any(|series| {
-            series.label("alertname") == name
-                && plan.is_of_this_drill(&series.labels)
-                && series
-                    .samples
-                    .last()
-                    .is_some_and(|last| last.at_ms >= evidence.ended.as_millisecond() - 5_000)
-        })
-    };
-    plan.always_firing
-        .iter()
-        .find(|name| loaded(name) && !alive(name))
-        .map(|name| format!("{name} should fire all the time and was not seen at the end"))
+    not_evaluated_all_the_time(plan, evidence, rules)
+}
+
+/// Why alerts were not evaluated at some time since the stack was steady; none when they were all the time.
+///
+/// An alert that always fires leaves a sample at each evaluation. Without one, the harness's looks at the rules say it
+/// less closely.
+fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRule]) -> Option<String> {
+    // Prometheus skips an evaluation now and then, and no look is on time.
+    let longest = |interval: f64| 3.0 * interval + 1.0;
+    let slowest = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
+    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > longest(slowest)) {
+        let Stretch { from, until, why } = unread;
+        return Some(format!("the rules could not be read from {from} to {until}: {why}"));
+    }
+    let from = evidence.settled.unwrap_or(evidence.began).as_millisecond();
+    let always: Vec<&LiveRule> =
+        rules.iter().filter(|rule| rule.alerting && plan.always_firing.contains(&rule.name)).collect();
+    for rule in &always {
+        let samples = evidence
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|series| {
+                series.label("alertname") == rule.name
+                    && series.label("alertstate") == "firing"
+                    && plan.is_of_this_drill(&series.labels)
+            })
+            .flat_map(|series| series.samples.iter().map(|sample| sample.at_ms));
+        let (begin, end) = widest_gap(samples, from, evidence.ended.as_millisecond());
+        let seconds = (end - begin) as f64 / 1000.0;
+        if seconds > longest(rule.interval) {
+            return Some(format!(
+                "{} should fire all the time and was not seen for {seconds:.1}s from {}",
+                rule.name,
+                instant(begin)
+            ));
+        }
+    }
+    let gap =
+        evidence.unevaluated.as_ref().filter(|gap| always.is_empty() && gap.seconds() > longest(slowest));
+    gap.map(|Stretch { from, until, why }| {
+        format!("no rule is known to have been evaluated between {from} and {until}: {why}")
+    })
+}
+
+/// The widest time without a sample between `from` and `until`, all in milliseconds.
+fn widest_gap(samples: impl Iterator<Item = i64>, from: i64, until: i64) -> (i64, i64) {
+    let mut times: Vec<i64> = samples.filter(|at| (from..until).contains(at)).collect();
+    times.extend([from, until]);
+    times.sort_unstable();
+    let gaps = times.iter().zip(times.iter().skip(1)).map(|(begin, end)| (*begin, *end));
+    gaps.max_by_key(|(begin, end)| end - begin).unwrap_or((from, until))
 }
 
 #[cfg(test)]
@@ -266,5 +304,39 @@ mod tests {
         let mut stopped = fixtures::quiet_evidence();
         stopped.evaluated_until = Some(stopped.ended - SignedDuration::from_secs(2));
         assert_eq!(judged(&stopped).reason, Some(Reason::EvidenceMissing));
+    }
+
+    /// Nobody spoke from 8 s to 11 s, as when Prometheus was away.
+    fn stretch() -> Stretch {
+        Stretch { from: fixtures::at(8_000), until: fixtures::at(11_000), why: "refused".into() }
+    }
+
+    #[test]
+    fn silence_with_a_gap_in_the_middle_is_inconclusive() {
+        let mut gap = fixtures::quiet_evidence();
+        let watchdog = &mut gap.alerts.as_mut().unwrap()[0].samples;
+        watchdog.retain(|sample| !(8_000..11_000).contains(&sample.at_ms));
+        let record = judged(&gap);
+        assert_eq!(record.reason, Some(Reason::EvidenceMissing));
+        assert!(record.sentence.contains("3.2s"), "{}", record.sentence);
+        // Before the stack was steady nobody has to speak.
+        gap.settled = Some(fixtures::at(11_000));
+        assert_eq!(judged(&gap).verdict, Verdict::Held);
+    }
+
+    #[test]
+    fn silence_while_the_rules_could_not_be_read_is_inconclusive() {
+        let mut unread = fixtures::quiet_evidence();
+        unread.rules_unread = Some(stretch());
+        assert_eq!(judged(&unread).reason, Some(Reason::EvidenceMissing));
+    }
+
+    #[test]
+    fn without_an_alert_that_always_fires_the_looks_at_the_rules_tell_gaps() {
+        let mut evidence = fixtures::quiet_evidence();
+        evidence.rules_at_end.as_mut().unwrap()[0].name = "RedisDown".into();
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+        evidence.unevaluated = Some(stretch());
+        assert_eq!(judged(&evidence).reason, Some(Reason::EvidenceMissing));
     }
 }

@@ -6,6 +6,7 @@ mod host;
 mod metrics;
 mod probes;
 mod processes;
+mod rules;
 mod watch;
 mod witness;
 

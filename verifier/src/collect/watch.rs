@@ -20,6 +20,7 @@ use super::host::HostWatch;
 use super::metrics::MetricsWatch;
 use super::probes::{metric_probe, rule_probe};
 use super::processes::ProcessWatch;
+use super::rules::RulesWatch;
 use super::witness::{Witness, parse_stored};
 use crate::evidence::{
     AlertmanagerSighting, Evidence, Gathered, LiveConfiguration, Notification, Sample, Series,
@@ -52,6 +53,7 @@ pub struct Watch {
     host: HostWatch,
     processes: ProcessWatch,
     metrics: MetricsWatch,
+    rules: RulesWatch,
     /// Sequence of the receiver's next notification; what came before the drill is not asked for.
     next_notification: Option<u64>,
     stored: Vec<Notification>,
@@ -90,6 +92,7 @@ impl Watch {
             host: HostWatch::default(),
             processes: ProcessWatch::default(),
             metrics: MetricsWatch::default(),
+            rules: RulesWatch::default(),
             next_notification: None,
             stored: Vec::new(),
             witness_before: 0,
@@ -148,13 +151,11 @@ impl Watch {
         self.look_at_receiver().await;
         self.evidence.witness = self.witnessed(witness);
         // The rules before the samples: what was evaluated by then is in the samples.
-        if let Ok(reply) = self.prometheus.rules().await {
-            self.evidence.evaluated_until = evaluated_until(&reply.parsed);
-            for rule in live_rules(&reply.parsed) {
-                if rule.health == "err" {
-                    self.evidence.sick_rules.insert(rule.name, rule.last_error);
-                }
-            }
+        let rules = self.prometheus.rules().await;
+        let now = Timestamp::now();
+        match rules {
+            Ok(reply) => self.rules.saw(now, &reply.parsed, &mut self.evidence),
+            Err(error) => self.rules.failed(now, chain(&error), &mut self.evidence),
         }
         self.read_alerts().await?;
         Ok(())
