@@ -40,8 +40,9 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     };
     let mut fired: BTreeSet<String> = BTreeSet::new();
     let mut host_explains = true;
-    // What fires while windows still hold the time before the load is for settling to wait for.
-    let from = evidence.settled.unwrap_or(evidence.began).as_millisecond();
+    // What fires and is told while windows still hold the time before the load is for settling to wait for.
+    let steady = evidence.settled.unwrap_or(evidence.began);
+    let from = steady.as_millisecond();
     for series in alerts.iter().filter(|one| plan.is_of_this_drill(&one.labels)) {
         let in_time = |sample: &&Sample| (from..=evidence.ended.as_millisecond()).contains(&sample.at_ms);
         let Some(first) = series.samples.iter().find(in_time) else { continue };
@@ -56,6 +57,7 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         .iter()
         .flatten()
         .chain(&evidence.witness)
+        .filter(|notification| notification.received_at >= steady)
         .flat_map(|notification| &notification.alerts)
         .filter(|alert| alert.status == "firing" && plan.is_of_this_drill(&alert.labels))
         .filter(|alert| unexpected(&alert.labels))
@@ -309,6 +311,17 @@ mod tests {
     /// Nobody spoke from 8 s to 11 s, as when Prometheus was away.
     fn stretch() -> Stretch {
         Stretch { from: fixtures::at(8_000), until: fixtures::at(11_000), why: "refused".into() }
+    }
+
+    #[test]
+    fn what_was_told_before_the_stack_was_steady_is_for_settling_to_wait_for() {
+        let mut evidence = fixtures::alert_evidence();
+        let told = &mut evidence.notifications.as_mut().unwrap()[0];
+        told.alerts[0].labels.insert("alertname".into(), "RedisDown".into());
+        let received_at = told.received_at;
+        assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedNotification));
+        evidence.settled = Some(received_at + SignedDuration::from_millis(1));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
     }
 
     #[test]
