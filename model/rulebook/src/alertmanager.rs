@@ -1,12 +1,16 @@
 //! What a rehearsal reads from Alertmanager's configuration, from a file or from a running server.
 //!
-//! Which route an alert takes and what inhibits it is `routing`'s.
+//! Which route an alert takes and what inhibits it is `routing`'s; when a time interval holds is `time_interval`'s.
+
+mod time_interval;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
 
+use self::time_interval::RawInterval;
+pub use self::time_interval::{Coverage, TimeInterval};
 use crate::duration::deserialize_option;
 use crate::folder::ALERTMANAGER;
 use crate::labels::{LabelMatcher, Labels, MatchOperator, MatcherError, parse_matchers};
@@ -94,15 +98,6 @@ pub struct InhibitRule {
     pub equal: Vec<String>,
 }
 
-/// A named interval of wall-clock time. Only whether it covers all time can be read without a clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeInterval {
-    /// Its name.
-    pub name: String,
-    /// Whether every moment is in it.
-    pub always: bool,
-}
-
 impl AlertmanagerConfig {
     /// Reads the text of `alertmanager.yml` or of `/api/v2/status`.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
@@ -132,7 +127,20 @@ impl AlertmanagerConfig {
                 .map(RawInhibit::resolve)
                 .collect::<Result<_, _>>()
                 .map_err(located)?,
-            time_intervals: intervals.chain(legacy_intervals).map(RawInterval::resolve).collect(),
+            time_intervals: intervals
+                .chain(legacy_intervals)
+                .map(|raw| {
+                    let name = raw.name.clone();
+                    raw.resolve().map_err(|problem| {
+                        ConfigError::at_text(
+                            ALERTMANAGER,
+                            text,
+                            &name,
+                            format!("time interval {name}: {problem}"),
+                        )
+                    })
+                })
+                .collect::<Result<_, _>>()?,
         };
         if config.route.receiver.is_none() {
             return Err(ConfigError::at_text(ALERTMANAGER, text, "route", "the root route has no receiver"));
@@ -247,34 +255,6 @@ fn all_matchers(
         }
     }
     Ok(matchers)
-}
-
-#[derive(Deserialize)]
-struct RawInterval {
-    name: String,
-    time_intervals: Option<Vec<Option<Mapping>>>,
-}
-
-impl RawInterval {
-    fn resolve(self) -> TimeInterval {
-        let always = self.time_intervals.into_iter().flatten().any(|interval| {
-            interval.is_none_or(|fields| fields.iter().all(|(key, value)| restricts_nothing(key, value)))
-        });
-        TimeInterval { name: self.name, always }
-    }
-}
-
-/// Whether a field of a time interval lets every moment through.
-fn restricts_nothing(key: &Value, value: &Value) -> bool {
-    let whole_day = |range: &Value| {
-        yaml::text_of(range, "start_time") == "00:00" && yaml::text_of(range, "end_time") == "24:00"
-    };
-    match (key.as_str(), value) {
-        (Some("location"), _) | (_, Value::Null) => true,
-        (_, Value::Sequence(items)) if items.is_empty() => true,
-        (Some("times"), Value::Sequence(ranges)) => ranges.iter().any(whole_day),
-        _ => false,
-    }
 }
 
 fn receiver(raw: &Mapping) -> Result<Receiver, String> {

@@ -20,7 +20,9 @@ mod rules;
 mod wire;
 mod yaml;
 
-pub use alertmanager::{AlertmanagerConfig, GroupBy, InhibitRule, Receiver, Route, TimeInterval, Webhook};
+pub use alertmanager::{
+    AlertmanagerConfig, Coverage, GroupBy, InhibitRule, Receiver, Route, TimeInterval, Webhook,
+};
 pub use change::{Change, ChangeClass};
 pub use compress::{CompressError, Compressed, LeftOut, ScaledFlags, compress, largest_speed};
 pub use duration::{DurationError, format_duration, parse_duration};

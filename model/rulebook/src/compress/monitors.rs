@@ -1,10 +1,12 @@
 //! Prometheus' and Alertmanager's own durations.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_yaml::{Mapping, Value};
 
 use super::Compressed;
+use crate::alertmanager::Route;
 use crate::change::{Change, ChangeClass};
 use crate::duration::{divide, format_duration, from_value};
 use crate::folder::{ALERTMANAGER, ConfigFolder, PROMETHEUS};
@@ -145,20 +147,29 @@ pub(super) fn compress_alertmanager(
         }
         compress_children(root, "route", &mut scaler)?;
     }
+    let used = intervals_of(&config.route);
     for interval in &config.time_intervals {
-        if !interval.always {
+        if !interval.always && used.contains(interval.name.as_str()) {
             compressed.changes.push(Change {
                 file: ALERTMANAGER.to_owned(),
                 what: format!("time interval {}", interval.name),
                 from: interval.name.clone(),
                 to: interval.name.clone(),
                 class: ChangeClass::Assumed,
-                note: "follows the wall clock, which is not compressed".to_owned(),
+                note:
+                    "follows the wall clock, which is not compressed: a run must lie wholly inside or outside"
+                        .to_owned(),
             });
         }
     }
     compressed.folder.files.insert(ALERTMANAGER.to_owned(), yaml::write(&tree));
     Ok(())
+}
+
+/// Names of the time intervals of a route and of all below it.
+fn intervals_of(route: &Route) -> BTreeSet<&str> {
+    let own = route.mute_time_intervals.iter().chain(&route.active_time_intervals).map(String::as_str);
+    own.chain(route.routes.iter().flat_map(intervals_of)).collect()
 }
 
 fn compress_children(route: &mut Value, path: &str, scaler: &mut Scaler<'_>) -> Result<(), ConfigError> {
@@ -172,4 +183,28 @@ fn compress_children(route: &mut Value, path: &str, scaler: &mut Scaler<'_>) -> 
         compress_children(child, &path, scaler)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::change::ChangeClass;
+    use crate::compress::compress;
+    use crate::folder::ConfigFolder;
+
+    #[test]
+    fn intervals_of_the_calendar_that_a_route_names_are_listed_as_assumed() {
+        let night = "times: [{start_time: '22:00', end_time: '24:00'}]";
+        let alertmanager = format!(
+            "route: {{receiver: a, routes: [{{mute_time_intervals: [night, always]}}, {{active_time_intervals: [day]}}]}}\n\
+             receivers: [{{name: a}}]\ntime_intervals:\n- {{name: night, time_intervals: [{{{night}}}]}}\n\
+             - {{name: always, time_intervals: [{{}}]}}\n- {{name: unused, time_intervals: [{{{night}}}]}}\n\
+             - {{name: day, time_intervals: [{{{night}}}]}}\n"
+        );
+        let config = ConfigFolder::from_files([("prometheus.yml", ""), ("alertmanager.yml", &alertmanager)]);
+        let changes = compress(&config, 60).unwrap().changes;
+        let assumed: Vec<_> = changes.iter().filter(|change| change.class == ChangeClass::Assumed).collect();
+        let names: Vec<_> = assumed.iter().map(|change| change.what.as_str()).collect();
+        assert_eq!(names, ["time interval night", "time interval day"]);
+        assert!(assumed.iter().all(|change| change.from == change.to && change.note.contains("wholly")));
+    }
 }

@@ -156,6 +156,7 @@ impl Context<'_> {
             declared: self.declared,
             rules: self.recording,
             sample_interval: &sample_interval,
+            evaluation_interval: self.prometheus.evaluation_interval,
         }
         .expression(rule.expr())
     }

@@ -1,6 +1,9 @@
 //! Reading an expression, and walking its parts.
 
-use promql_parser::parser::{Expr, parse as parse_promql};
+use std::sync::Once;
+
+use promql_parser::parser::value::ValueType;
+use promql_parser::parser::{Expr, Function, parse as parse_promql, register_extra_functions};
 
 /// An expression that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +17,19 @@ pub struct ExpressionError {
 
 /// Reads an expression.
 pub(crate) fn parse(expression: &str) -> Result<Expr, ExpressionError> {
+    know_older_functions();
     parse_promql(expression).map_err(|problem| ExpressionError { expression: expression.to_owned(), problem })
+}
+
+/// Prometheus 2 knows `holt_winters`, which 3.0 renamed to `double_exponential_smoothing`; the parser knows the new name.
+fn know_older_functions() {
+    static KNOWN: Once = Once::new();
+    KNOWN.call_once(|| {
+        let arguments = vec![ValueType::Matrix, ValueType::Scalar, ValueType::Scalar];
+        let holt_winters = Function::new("holt_winters", arguments, 0, ValueType::Vector, false);
+        // It is refused only once the parser knows the name itself, and then there is nothing to add.
+        let _ = register_extra_functions(vec![holt_winters]);
+    });
 }
 
 /// The direct parts of an expression.

@@ -7,15 +7,33 @@
 //! | drill | unchanged | unchanged | divided by it | divided by it |
 //!
 //! A mixed or unknown driver is treated as load and is assumed. Functions that follow the samples
-//! (`count_over_time`, `avg_over_time`, …) are the same in both times.
+//! (`count_over_time`, `avg_over_time`, …) are the same in both times. The difference of a counter of the load and
+//! itself over an offset is an increase, too. Every function gets back the value it has in real time, so literals stay:
+//! a threshold, and also a number of seconds that a rate is multiplied by.
+//!
+//! Functions are `calls`', their table is `functions`'; what drives a value is `driver`'s; what names say of metrics is
+//! `readings`'.
 
-use std::collections::BTreeSet;
+mod calls;
+mod driver;
+mod functions;
+mod noted;
+mod readings;
+
 use std::time::Duration;
 
-use promql_parser::parser::{AtModifier, Call, Expr, Offset, VectorSelector};
+use promql_parser::parser::token::{T_LAND, T_LOR, T_LUNLESS};
+use promql_parser::parser::{
+    AtModifier, BinModifier, BinaryExpr, Expr, LabelModifier, MatrixSelector, Offset, SubqueryExpr,
+    VectorMatchCardinality, VectorMatchFillValues, VectorSelector,
+};
 
-use super::selectors::{SelectorInfo, selectors_of};
-use super::{RecordingRules, parse};
+use self::calls::corrected;
+use self::driver::{Mover, counts, is_own_difference};
+use self::noted::Noted;
+use self::readings::{Reading, reading};
+use super::selectors::SelectorInfo;
+use super::{RecordingRules, bare, parse};
 use crate::change::ChangeClass;
 use crate::duration::{divide, format_duration, milliseconds};
 use crate::firedrill_yaml::{Driver, FiredrillConfig};
@@ -23,11 +41,8 @@ use crate::firedrill_yaml::{Driver, FiredrillConfig};
 /// A window with fewer samples than this says too little to be compared between two speeds.
 const FEWEST_SCRAPES: u32 = 4;
 
-/// Functions whose result depends on the calendar.
-const CALENDAR: [&str; 9] =
-    ["time", "timestamp", "hour", "minute", "month", "year", "day_of_month", "day_of_week", "day_of_year"];
-
 /// What an expression is scaled by and in the light of.
+#[derive(Clone, Copy)]
 pub(crate) struct Scaling<'a> {
     /// The factor.
     pub(crate) factor: u32,
@@ -37,6 +52,8 @@ pub(crate) struct Scaling<'a> {
     pub(crate) rules: &'a RecordingRules,
     /// Unscaled interval between two samples of what a selector selects.
     pub(crate) sample_interval: &'a dyn Fn(&SelectorInfo) -> Duration,
+    /// Unscaled global evaluation interval: the step of a subquery that has none.
+    pub(crate) evaluation_interval: Duration,
 }
 
 /// A scaled expression.
@@ -48,11 +65,11 @@ pub(crate) struct ScaledExpression {
     pub(crate) notes: Vec<String>,
 }
 
-/// Why an expression cannot be compressed.
+/// Why an expression cannot be compressed: all reasons, each with the part of the expression it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotCompressible {
     pub(crate) reason: String,
-    /// The largest factor at which it could be, when there is one.
+    /// The largest factor at which it could be; `None` when at none but 1.
     pub(crate) largest_factor: Option<u32>,
 }
 
@@ -62,12 +79,38 @@ impl NotCompressible {
     }
 }
 
+/// What is made of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Everything.
+    Value,
+    /// It is compared with zero.
+    Sign,
+    /// It is one side of a difference over an offset.
+    Difference,
+    /// Only whether it is there.
+    Presence,
+}
+
+impl Use {
+    /// What is made of the parts of something that is not the whole.
+    fn of_part(self) -> Self {
+        if self == Self::Presence { self } else { Self::Value }
+    }
+}
+
 impl Scaling<'_> {
     /// Scales an expression. The printed result is read again and must be the tree that was meant.
     pub(crate) fn expression(&self, expression: &str) -> Result<ScaledExpression, NotCompressible> {
         let expr = parse(expression).map_err(|error| NotCompressible::at_any_factor(error.to_string()))?;
-        let mut noted = Noted { class: ChangeClass::Exact, notes: Vec::new() };
-        let scaled = self.expr(&expr, &mut noted)?;
+        let mut noted = Noted::of(expression.trim());
+        if self.factor == 1 {
+            return Ok(ScaledExpression { text: expr.to_string(), class: noted.class, notes: noted.notes });
+        }
+        let scaled = self.expr(&expr, Use::Value, &mut noted);
+        if let Some(refused) = noted.refusal() {
+            return Err(refused);
+        }
         let text = scaled.to_string();
         if parse(&text).as_ref() != Ok(&scaled) {
             return Err(NotCompressible::at_any_factor("the scaled expression cannot be printed faithfully"));
@@ -75,230 +118,186 @@ impl Scaling<'_> {
         Ok(ScaledExpression { text, class: noted.class, notes: noted.notes })
     }
 
-    fn expr(&self, expr: &Expr, noted: &mut Noted) -> Result<Expr, NotCompressible> {
+    fn expr(&self, expr: &Expr, used: Use, noted: &mut Noted<'_>) -> Expr {
         let mut scaled = expr.clone();
         match &mut scaled {
             Expr::Aggregate(aggregate) => {
-                *aggregate.expr = self.expr(&aggregate.expr, noted)?;
+                // `by ()` is printed as nothing, and is nothing.
+                if matches!(&aggregate.modifier, Some(LabelModifier::Include(labels)) if labels.is_empty()) {
+                    aggregate.modifier = None;
+                }
+                let inner = if counts(aggregate.op) { Use::Presence } else { used };
+                *aggregate.expr = self.expr(&aggregate.expr, inner, noted);
                 if let Some(param) = &mut aggregate.param {
-                    **param = self.expr(param, noted)?;
+                    **param = self.expr(param, Use::Value, noted);
                 }
             }
-            Expr::Unary(unary) => *unary.expr = self.expr(&unary.expr, noted)?,
-            Expr::Binary(binary) => {
-                *binary.lhs = self.expr(&binary.lhs, noted)?;
-                *binary.rhs = self.expr(&binary.rhs, noted)?;
-            }
-            Expr::Paren(paren) => *paren.expr = self.expr(&paren.expr, noted)?,
-            Expr::Subquery(subquery) => {
-                *subquery.expr = self.expr(&subquery.expr, noted)?;
-                refuse_fixed_instant(subquery.at.as_ref())?;
-                subquery.range = self.duration(subquery.range, "subquery", noted)?;
-                subquery.step = subquery.step.map(|step| self.duration(step, "step", noted)).transpose()?;
-                subquery.offset = self.offset(subquery.offset.as_ref(), noted)?;
-            }
-            Expr::VectorSelector(selector) => self.instant(selector, noted)?,
-            Expr::MatrixSelector(matrix) => {
-                let info = SelectorInfo::of(&matrix.vs, Some(matrix.range));
-                let interval = (self.sample_interval)(&info);
-                if matrix.range < interval * FEWEST_SCRAPES {
-                    return Err(NotCompressible::at_any_factor(format!(
-                        "its window [{}] holds fewer than {FEWEST_SCRAPES} samples {} apart",
-                        format_duration(matrix.range),
-                        format_duration(interval),
-                    )));
-                }
-                self.selector(&mut matrix.vs, noted)?;
-                matrix.range = self.duration(matrix.range, "window", noted)?;
-            }
-            Expr::Call(call) => return self.call(call, noted),
+            Expr::Unary(unary) => *unary.expr = self.expr(&unary.expr, used, noted),
+            Expr::Binary(binary) => return self.binary(binary, used, noted),
+            Expr::Paren(paren) => *paren.expr = self.expr(&paren.expr, used, noted),
+            Expr::Subquery(subquery) => self.subquery(subquery, used, noted),
+            Expr::VectorSelector(selector) => self.instant(selector, used, noted),
+            Expr::MatrixSelector(matrix) => self.matrix(matrix, used, noted),
+            Expr::Call(call) => return self.call(call, used, noted),
             Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
         }
-        Ok(scaled)
+        scaled
     }
 
-    fn instant(&self, selector: &mut VectorSelector, noted: &mut Noted) -> Result<(), NotCompressible> {
-        let moved = selector.offset.is_some();
-        let info = SelectorInfo::of(selector, None);
-        if moved && self.driver(&[info]) != Some(Driver::Drill) {
+    fn binary(&self, binary: &BinaryExpr, used: Use, noted: &mut Noted<'_>) -> Expr {
+        let mut scaled = binary.clone();
+        if scaled.modifier.as_ref().is_some_and(says_nothing) {
+            scaled.modifier = None;
+        }
+        let comparison = binary.op.is_comparison_operator();
+        let increase = is_own_difference(binary)
+            && self.mover(&binary.lhs) == Mover::One(Driver::Load)
+            && used != Use::Presence;
+        let (lhs, rhs) = match binary.op.id() {
+            T_LAND | T_LUNLESS => (used, Use::Presence),
+            T_LOR => (used, used),
+            _ if increase => (Use::Difference, Use::Difference),
+            _ if comparison => {
+                let side = |other: &Expr| if is_zero(other) { Use::Sign } else { Use::Value };
+                (side(&binary.rhs), side(&binary.lhs))
+            }
+            _ => (used.of_part(), used.of_part()),
+        };
+        for (side, other) in [(&binary.lhs, &binary.rhs), (&binary.rhs, &binary.lhs)] {
+            if comparison && !is_zero(other) && self.accumulates(side) {
+                noted.assume(format!(
+                    "`{side}` is compared as a level: it is assumed not to grow with how long the load lasts"
+                ));
+            }
+        }
+        *scaled.lhs = self.expr(&binary.lhs, lhs, noted);
+        *scaled.rhs = self.expr(&binary.rhs, rhs, noted);
+        if increase {
+            corrected(&format!("(({}) * {})", Expr::Binary(scaled), self.factor), binary, noted)
+        } else {
+            Expr::Binary(scaled)
+        }
+    }
+
+    fn subquery(&self, subquery: &mut SubqueryExpr, used: Use, noted: &mut Noted<'_>) {
+        let whole = Expr::Subquery(subquery.clone());
+        refuse_fixed_instant(subquery.at.as_ref(), &whole, noted);
+        let step = subquery.step.unwrap_or(self.evaluation_interval);
+        refuse_few_samples(&whole, subquery.range, ("steps", step), noted);
+        *subquery.expr = self.expr(&subquery.expr, used, noted);
+        subquery.range = self.duration(subquery.range, "subquery", &whole, noted);
+        subquery.step = subquery.step.map(|step| self.duration(step, "step", &whole, noted));
+        subquery.offset = self.offset(subquery.offset.as_ref(), &whole, noted);
+    }
+
+    fn matrix(&self, matrix: &mut MatrixSelector, used: Use, noted: &mut Noted<'_>) {
+        let whole = Expr::MatrixSelector(matrix.clone());
+        let interval = (self.sample_interval)(&SelectorInfo::of(&matrix.vs, Some(matrix.range)));
+        refuse_few_samples(&whole, matrix.range, ("samples", interval), noted);
+        self.selector(&mut matrix.vs, &whole, used, noted);
+        matrix.range = self.duration(matrix.range, "window", &whole, noted);
+    }
+
+    fn instant(&self, selector: &mut VectorSelector, used: Use, noted: &mut Noted<'_>) {
+        let over_offset = selector.offset.is_some() && !matches!(used, Use::Presence | Use::Difference);
+        let mover = self.mover_of(&SelectorInfo::of(selector, None));
+        if over_offset && !matches!(mover, Mover::One(Driver::Drill) | Mover::Nothing) {
             noted.assume("a value compared over an offset is assumed to move with the drill");
         }
-        self.selector(selector, noted)
+        let whole = Expr::VectorSelector(selector.clone());
+        self.selector(selector, &whole, used, noted);
     }
 
-    fn selector(&self, selector: &mut VectorSelector, noted: &mut Noted) -> Result<(), NotCompressible> {
-        refuse_fixed_instant(selector.at.as_ref())?;
-        if let Some(metric) = SelectorInfo::of(selector, None).metric
-            && matches!(metric.as_str(), "node_load1" | "node_load5" | "node_load15")
-        {
-            return Err(NotCompressible::at_any_factor(format!(
-                "{metric} is averaged by the kernel over real minutes"
-            )));
+    fn selector(&self, selector: &mut VectorSelector, whole: &Expr, used: Use, noted: &mut Noted<'_>) {
+        refuse_fixed_instant(selector.at.as_ref(), whole, noted);
+        let info = SelectorInfo::of(selector, None);
+        let metric = info.metric.as_deref().unwrap_or_default();
+        if !self.rules.recording(metric).is_empty() {
+            self.recorded(metric, noted);
+        } else if metric.contains(':') && !self.declared.drivers.contains_key(metric) {
+            noted.assume(format!("{metric} is recorded by a rule that is not known here"));
+        } else if used == Use::Value || used == Use::Difference {
+            match reading(&info) {
+                Reading::Plain => {}
+                Reading::Assumed(why) => noted.assume(format!("{metric} {why}")),
+                Reading::Real(why) => noted.refuse(&metric, why),
+            }
         }
-        selector.offset = self.offset(selector.offset.as_ref(), noted)?;
+        selector.offset = self.offset(selector.offset.as_ref(), whole, noted);
         // They are printed in this order: the tree that is read back has it too.
         selector.matchers.matchers.sort_by_key(ToString::to_string);
-        Ok(())
     }
 
-    fn call(&self, call: &Call, noted: &mut Noted) -> Result<Expr, NotCompressible> {
-        let name = call.func.name;
-        if CALENDAR.contains(&name) || name == "days_in_month" {
-            return Err(NotCompressible::at_any_factor(format!(
-                "{name}() reads the calendar, which is not compressed"
-            )));
-        }
-        let reads: Vec<_> = call.args.args.iter().flat_map(|argument| selectors_of(argument)).collect();
-        let mut scaled = call.clone();
-        for argument in &mut scaled.args.args {
-            **argument = self.expr(argument, noted)?;
-        }
-        let factor = self.factor;
-        if factor == 1 {
-            return Ok(Expr::Call(scaled));
-        }
-        let driver = self.driver(&reads);
-        let corrected = match (name, driver) {
-            ("increase" | "delta" | "idelta", Some(Driver::Load)) => {
-                format!("({} * {factor})", Expr::Call(scaled))
-            }
-            ("rate" | "irate" | "deriv", Some(Driver::Drill)) => {
-                format!("({} / {factor})", Expr::Call(scaled))
-            }
-            ("predict_linear", Some(Driver::Drill)) => {
-                if let Some(horizon) = scaled.args.args.get_mut(1) {
-                    **horizon = quotient(horizon, factor)?;
+    /// What is assumed of a recorded metric is assumed by everything that reads it. That its rule cannot be compressed
+    /// is not for the reader to find: such a rule is not there any more.
+    fn recorded(&self, metric: &str, noted: &mut Noted<'_>) {
+        let others = self.rules.without(metric);
+        let inner = Scaling { rules: &others, ..*self };
+        for rule in self.rules.recording(metric) {
+            let mut of_rule = Noted::of("");
+            inner.expr(&rule.expr, Use::Value, &mut of_rule);
+            for note in of_rule.notes {
+                let note =
+                    if note.starts_with("recorded ") { note } else { format!("recorded {metric}: {note}") };
+                match of_rule.class {
+                    ChangeClass::Exact | ChangeClass::Adjusted => noted.adjust(note),
+                    ChangeClass::Assumed => noted.assume(note),
                 }
-                return Ok(Expr::Call(scaled));
             }
-            ("increase" | "delta" | "idelta", None) => {
-                noted.assume(format!("{name}({}) is assumed to be driven by load", names(&reads)));
-                format!("({} * {factor})", Expr::Call(scaled))
-            }
-            ("changes" | "resets", Some(Driver::Load) | None) => {
-                noted.assume(format!("{name}({}) is assumed to move with the drill", names(&reads)));
-                return Ok(Expr::Call(scaled));
-            }
-            ("rate" | "irate" | "deriv" | "predict_linear", None) => {
-                noted.assume(format!("{name}({}) is assumed to be driven by load", names(&reads)));
-                return Ok(Expr::Call(scaled));
-            }
-            _ => return Ok(Expr::Call(scaled)),
-        };
-        reparse(&corrected)
+        }
     }
 
-    fn offset(&self, offset: Option<&Offset>, noted: &mut Noted) -> Result<Option<Offset>, NotCompressible> {
-        Ok(match offset {
-            // `offset 0s` moves nothing and must not become an offset of a rounded millisecond.
-            None => None,
-            Some(Offset::Pos(duration)) => Some(Offset::Pos(self.duration(*duration, "offset", noted)?)),
-            Some(Offset::Neg(duration)) => Some(Offset::Neg(self.duration(*duration, "offset", noted)?)),
+    fn offset(&self, offset: Option<&Offset>, whole: &Expr, noted: &mut Noted<'_>) -> Option<Offset> {
+        Some(match offset? {
+            Offset::Pos(duration) => Offset::Pos(self.duration(*duration, "offset", whole, noted)),
+            Offset::Neg(duration) => Offset::Neg(self.duration(*duration, "offset", whole, noted)),
         })
     }
 
-    fn duration(
-        &self,
-        duration: Duration,
-        what: &str,
-        noted: &mut Noted,
-    ) -> Result<Duration, NotCompressible> {
+    fn duration(&self, duration: Duration, what: &str, whole: &Expr, noted: &mut Noted<'_>) -> Duration {
         let scaled = divide(duration, self.factor);
-        if scaled.value.is_zero() && !duration.is_zero() {
-            return Err(NotCompressible {
-                reason: format!("its {what} {} would vanish", format_duration(duration)),
-                largest_factor: u32::try_from(milliseconds(duration)).ok().filter(|factor| *factor > 0),
-            });
+        let largest = milliseconds(duration);
+        if u64::from(self.factor) > largest && !duration.is_zero() {
+            let why = format!("has the {what} {}, which would vanish", format_duration(duration));
+            noted.refuse_above(whole, why, largest);
+            return duration;
         }
         if !scaled.exact {
-            noted.adjust(format!(
-                "{what} {} is rounded to {}",
-                format_duration(duration),
-                format_duration(scaled.value)
-            ));
+            let (from, to) = (format_duration(duration), format_duration(scaled.value));
+            noted.adjust(format!("{what} {from} is rounded to {to}"));
         }
-        Ok(scaled.value)
-    }
-
-    /// What drives everything that is read; `None` when unknown or mixed.
-    fn driver(&self, reads: &[SelectorInfo]) -> Option<Driver> {
-        let drivers: BTreeSet<_> = reads.iter().map(|read| self.driver_of(read, self.rules)).collect();
-        if drivers.len() == 1 { drivers.into_iter().next().flatten() } else { None }
-    }
-
-    fn driver_of(&self, read: &SelectorInfo, rules: &RecordingRules) -> Option<Driver> {
-        let metric = read.metric.as_deref()?;
-        if let Some(driver) = self.declared.drivers.get(metric) {
-            return Some(*driver);
-        }
-        let recorded = rules.recording(metric);
-        if !recorded.is_empty() {
-            let others = rules.without(metric);
-            let drivers: BTreeSet<_> = recorded
-                .iter()
-                .flat_map(|rule| selectors_of(&rule.expr))
-                .map(|inner| self.driver_of(&inner, &others))
-                .collect();
-            return if drivers.len() == 1 { drivers.into_iter().next().flatten() } else { None };
-        }
-        let counter = ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| metric.ends_with(suffix));
-        match metric {
-            "up" => Some(Driver::Drill),
-            _ if counter => Some(Driver::Load),
-            _ => None,
-        }
+        scaled.value
     }
 }
 
-/// Collects the weakest class and the reasons for it.
-struct Noted {
-    class: ChangeClass,
-    notes: Vec<String>,
-}
-
-impl Noted {
-    fn adjust(&mut self, note: String) {
-        self.class = self.class.max(ChangeClass::Adjusted);
-        self.add(note);
-    }
-
-    fn assume(&mut self, note: impl Into<String>) {
-        self.class = ChangeClass::Assumed;
-        self.add(note.into());
-    }
-
-    fn add(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
+fn refuse_few_samples(whole: &Expr, range: Duration, (what, apart): (&str, Duration), noted: &mut Noted<'_>) {
+    if range < apart * FEWEST_SCRAPES {
+        let apart = format_duration(apart);
+        noted.refuse(whole, format!("holds fewer than {FEWEST_SCRAPES} {what} {apart} apart"));
     }
 }
 
-fn refuse_fixed_instant(at: Option<&AtModifier>) -> Result<(), NotCompressible> {
+fn refuse_fixed_instant(at: Option<&AtModifier>, whole: &Expr, noted: &mut Noted<'_>) {
     match at {
-        Some(AtModifier::At(_)) => {
-            Err(NotCompressible::at_any_factor("it reads a fixed instant (@), which is not compressed"))
-        }
-        Some(AtModifier::Start | AtModifier::End) | None => Ok(()),
+        Some(AtModifier::At(_)) => noted.refuse(whole, "reads a fixed instant (@), which is not compressed"),
+        // Of a rule, both are the instant of its evaluation.
+        Some(AtModifier::Start | AtModifier::End) | None => {}
     }
 }
 
-fn quotient(expr: &Expr, factor: u32) -> Result<Expr, NotCompressible> {
-    match expr {
-        Expr::NumberLiteral(number) => reparse(&(number.val / f64::from(factor)).to_string()),
-        other => reparse(&format!("(({other}) / {factor})")),
-    }
+/// `ignoring ()` alone is printed as nothing, and is nothing.
+fn says_nothing(modifier: &BinModifier) -> bool {
+    matches!(&modifier.matching, Some(LabelModifier::Exclude(labels)) if labels.is_empty())
+        && modifier.card == VectorMatchCardinality::OneToOne
+        && !modifier.return_bool
+        && modifier.fill_values == VectorMatchFillValues::default()
 }
 
-fn reparse(text: &str) -> Result<Expr, NotCompressible> {
-    parse(text).map_err(|error| NotCompressible::at_any_factor(error.to_string()))
+fn is_zero(expr: &Expr) -> bool {
+    matches!(bare(expr), Expr::NumberLiteral(number) if number.val == 0.0)
 }
 
-fn names(reads: &[SelectorInfo]) -> String {
-    let names: BTreeSet<_> =
-        reads.iter().map(|read| read.metric.as_deref().unwrap_or("unnamed series")).collect();
-    names.into_iter().collect::<Vec<_>>().join(", ")
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
