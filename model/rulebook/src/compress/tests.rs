@@ -302,3 +302,15 @@ fn all_that_speaks_against_a_rule_is_said_with_the_factor_that_suits_all_of_it()
         ]
     );
 }
+
+#[test]
+fn the_largest_factor_of_a_duration_keeps_its_rule_and_the_next_does_not() {
+    for key in ["for", "keep_firing_for"] {
+        for milliseconds in [1, 7, 10, 29] {
+            let rules = format!("  - {{alert: A, expr: 'up == 0', {key}: {milliseconds}ms}}\n");
+            let largest = left_out(&rules, 60)[0].1.unwrap();
+            let lost = |speed| !left_out(&rules, speed).is_empty();
+            assert!(!lost(largest) && lost(largest + 1), "{key} {milliseconds}ms: {largest}");
+        }
+    }
+}
