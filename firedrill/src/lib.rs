@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod run;
 mod soak;
+mod speed;
 mod up;
 
 pub use cli::main;

@@ -9,6 +9,7 @@ use super::written_reports::WrittenReports;
 use crate::cli::{CommonArguments, StackKind, Talk};
 use crate::failure::{Failure, NOT_SET_UP};
 use crate::run::{Conductor, Interrupts, Sequel, Setting, Summary};
+use crate::speed::Speed;
 
 /// What comes after the drills that were named.
 pub(crate) enum Follow {
@@ -21,7 +22,7 @@ pub(crate) enum Follow {
 /// Runs `drills` and what follows, shows the report, writes those asked for, and gives the exit code.
 pub(crate) fn to_the_end(
     common: &CommonArguments,
-    speed: Option<u32>,
+    speed: Option<Speed>,
     strict: bool,
     drills: Vec<Drill>,
     talk: &Talk,

@@ -218,8 +218,8 @@ impl Conductor {
         for change in &group.compressed.changes {
             self.events.tell(changed(change));
         }
-        for rule in &group.compressed.left_out {
-            self.events.tell(RunEventKind::RuleLeftOut { rule: rule.rule.clone(), why: rule.reason.clone() });
+        for rule in group.compressed.left_out() {
+            self.events.tell(RunEventKind::RuleLeftOut { rule: rule.rule.clone(), why: rule.why() });
         }
         if let Some(stack) = self.bring_up(number, &group, &witness).await {
             self.run_drills(number, &group, stack, &witness).await;
@@ -271,7 +271,7 @@ impl Conductor {
         self.events.set_redactor(self.redactor.clone());
         self.record.versions.extend(stack.versions());
         let left_out: BTreeMap<String, String> =
-            group.compressed.left_out.iter().map(|rule| (rule.rule.clone(), rule.reason.clone())).collect();
+            group.compressed.left_out().into_iter().map(|rule| (rule.rule.clone(), rule.why())).collect();
         self.record.stacks.push(StackRecord { left_out: left_out.clone(), ..stack.record() });
         let mut undone = true;
         let mut drills: VecDeque<Drill> = group.drills.iter().cloned().collect();

@@ -128,8 +128,8 @@ impl Owner {
         for change in &self.compressed.changes {
             self.events.tell(changed(change));
         }
-        for rule in &self.compressed.left_out {
-            self.events.warn(format!("the rule {} is left out: {}", rule.rule, rule.reason));
+        for rule in self.compressed.left_out() {
+            self.events.warn(format!("the rule {} is left out: {}", rule.rule, rule.why()));
         }
         self.events.tell(RunEventKind::StackStarting { parts: parts_of(&self.compressed.folder) });
         let Some(up) = self.bring_up(&witness).await else {

@@ -9,4 +9,6 @@ mod records;
 #[cfg(test)]
 mod run_report;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod write_report;
