@@ -202,6 +202,16 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Keep processors busy at the lowest priority, until standard input ends: the fault `host-cpu` starts this
+    #[command(hide = true)]
+    Burn {
+        /// How many.
+        #[arg(long)]
+        processors: u32,
+        /// For how long at most, in milliseconds.
+        #[arg(long)]
+        lease_ms: u64,
+    },
 }
 
 /// Arguments of `firedrill run`.
@@ -426,6 +436,7 @@ pub fn main() -> ExitCode {
         Command::Judge { run } => commands::judge(&run, &talk),
         Command::Restore { run } => commands::restore(run.as_deref()),
         Command::Schema { document } => commands::schema(document),
+        Command::Burn { processors, lease_ms } => commands::burn(processors, Duration::from_millis(lease_ms)),
         Command::Completions { shell } => commands::completions(shell, &mut Cli::command()),
     };
     match done {

@@ -111,6 +111,13 @@ fn what_was_typed_wrongly_is_refused() {
     let place = Place::new();
     let drill = place.steady_drill();
     let drill = drill.to_str().unwrap();
+    let busy = "load:
+  - arrivals: {name: read-profile, rate: 40/s}
+timeline:
+  - {at: 1m, inject: {host-cpu: {for: 16m}}}
+expect: [quiet: {}]\n";
+    let busy = place.drill("a-host-that-is-busy-for-long", busy);
+    let busy = busy.to_str().unwrap();
     let cases: &[(&[&str], &str)] = &[
         (&["run", "--nope"], "--nope"),
         (&["rnu"], "unrecognized subcommand 'rnu'"),
@@ -127,6 +134,10 @@ fn what_was_typed_wrongly_is_refused() {
         (&["run", drill, "--json", "-", "--junit", "-"], "--json and --junit both go to standard output"),
         (&["report", "--junit", "a", "--markdown", "a"], "--junit and --markdown both go to a"),
         (&["completions", "dos"], "invalid value 'dos'"),
+        (
+            &["run", busy, "--speed", "1"],
+            "for 960 s at speed 1: 900 s are the most\nhint: give a larger --speed",
+        ),
     ];
     fs::create_dir(place.path("empty")).unwrap();
     let mut wrong = Vec::new();
@@ -340,4 +351,16 @@ fn a_run_folder_that_holds_something_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read_to_string(thesis).unwrap(), "mine");
     assert_eq!(fs::read_dir(place.path("out")).unwrap().count(), 1);
     assert_eq!(place.unfinished(), [] as [&str; 0]);
+}
+
+#[test]
+fn the_burner_ends_when_nobody_holds_its_standard_input_and_refuses_a_lease_beyond_every_fault() {
+    let place = Place::new();
+    let burn = |lease_ms: &str| {
+        place.firedrill().args(["burn", "--processors", "1", "--lease-ms", lease_ms]).assert()
+    };
+    // Its input is empty: it ends at once, not after ten minutes.
+    burn("600000").code(0);
+    let told = stderr(&burn("3600000").code(3));
+    assert!(told.contains("failed to keep processors busy for 3600 s: 1200 s are the most"), "{told}");
 }

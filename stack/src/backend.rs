@@ -174,12 +174,12 @@ pub trait Stack: Send + Sync {
     /// several times a second.
     fn lost(&self) -> Vec<LostPart>;
 
-    /// Injects a fault that ends by itself a little after `lease` (wall time), should nobody undo it; but a part that is
-    /// killed stays away until then.
-    async fn inject(&self, fault: &Fault, lease: Duration) -> Result<InjectedFault, FaultError>;
+    /// Injects a fault that is to last for `lasts` (wall time), and ends by itself a little later, should nobody undo it;
+    /// but a part that is killed stays away until then. The exporter ends a gauge by itself after exactly that time.
+    async fn inject(&self, fault: &Fault, lasts: Duration) -> Result<InjectedFault, FaultError>;
 
     /// Undoes a fault. A fault whose service has ended is undone by that; a part that was killed is started again by
-    /// the plan of its first start, and waited for.
+    /// the plan of its first start, and waited for; of a gauge that the exporter has ended the times are of that end.
     async fn undo(&self, fault: &InjectedFault) -> Result<Undone, FaultError>;
 
     /// Takes the stack down. Dropped without this, its parts are killed as a last resort.

@@ -158,6 +158,37 @@ pub enum FaultError {
         /// What is granted, in seconds.
         limit: u64,
     },
+    /// The backend was given no program that keeps processors busy.
+    #[error("keep processors of the host busy: this stack has no burner")]
+    NoBurner,
+    /// The host has fewer processors than shall be busy.
+    #[error("keep {wanted} processors of the host busy: it has {there}")]
+    TooFewProcessors {
+        /// What was asked for.
+        wanted: u32,
+        /// What there is.
+        there: u32,
+    },
+    /// Processors would be busy for too long.
+    #[error("keep processors of the host busy for {seconds} s: {limit} s are the most")]
+    BurnsTooLong {
+        /// What was asked for, in wall seconds.
+        seconds: u64,
+        /// What is granted, in seconds.
+        limit: u64,
+    },
+    /// The burner could not be started or ended.
+    #[error("{doing} the burner")]
+    Burner {
+        /// `start` or `end`.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The burner did not get where it should in time.
+    #[error(transparent)]
+    BurnerNotThere(#[from] DeadlinePassed),
     /// The fault switch said no.
     #[error("{doing} on {service}: its fault switch answered {status}: {said}")]
     Refused {

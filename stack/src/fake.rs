@@ -133,7 +133,7 @@ impl Stack for FakeStack {
         self.backend.state().lost.clone()
     }
 
-    async fn inject(&self, fault: &Fault, _lease: Duration) -> Result<InjectedFault, FaultError> {
+    async fn inject(&self, fault: &Fault, _lasts: Duration) -> Result<InjectedFault, FaultError> {
         let asked = Timestamp::now();
         let mut state = self.backend.state();
         state.calls.push(FakeCall::Inject(fault.clone()));

@@ -6,6 +6,7 @@
 //! only the faults.
 
 mod backend;
+mod burn;
 mod deadline;
 mod default_configuration;
 mod failure;
@@ -23,13 +24,14 @@ pub use backend::{
     Addresses, Backend, DownReport, InjectedFault, LostPart, Stack, StackEvent, StackPlan, StoppedPart,
     Undone,
 };
+pub use burn::{BurnError, burn};
 pub use deadline::{Deadline, DeadlinePassed, Probe};
 pub use default_configuration::default_configuration;
 pub use failure::{FaultError, UpError};
 #[cfg(any(test, feature = "fake"))]
 pub use fake::{FakeBackend, FakeCall};
 pub use places::{InvalidRunRef, RunPlaces, RunRef, UnfinishedRun};
-pub use process::{PortChoice, PortError, ProcessBackend, ToolError, ask_parts};
+pub use process::{BurnerProgram, PortChoice, PortError, ProcessBackend, ToolError, ask_parts};
 pub use processes::{ProcessIdentity, RunProcess, processes_of};
 pub use restore::{
     EndedProcess, RestoreError, RestoreEvent, RestoreReport, RestoredRun, RestoredState, restore, restore_in,

@@ -192,7 +192,9 @@ impl AlertPlan {
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
                 | Fault::BadMetrics { .. }
-                | Fault::Kill { .. },
+                | Fault::Kill { .. }
+                | Fault::HostCpu { .. }
+                | Fault::Gauge { .. },
             ) => None,
         };
         solved.unwrap_or_else(|| self.unsolved(fault))
@@ -215,7 +217,9 @@ impl AlertPlan {
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
                 | Fault::BadMetrics { .. }
-                | Fault::Kill { .. },
+                | Fault::Kill { .. }
+                | Fault::HostCpu { .. }
+                | Fault::Gauge { .. },
             ) => 0.0,
         };
         Crossing::Within { history: self.history, delay }

@@ -55,6 +55,8 @@ impl<'a> Signal<'a> {
                 Fault::Hang { .. } | Fault::Latency { .. } | Fault::SlowBody { .. } => {
                     metric.contains("active")
                 }
+                Fault::HostCpu { .. } => metric.starts_with("node_cpu"),
+                Fault::Gauge { .. } => metric == Fault::GAUGE_METRIC,
                 Fault::Errors { .. }
                 | Fault::Refuse { .. }
                 | Fault::Cpu { .. }
@@ -74,7 +76,9 @@ impl<'a> Signal<'a> {
                 | Fault::SlowBody { .. }
                 | Fault::Memory { .. }
                 | Fault::Cpu { .. }
-                | Fault::BadMetrics { .. } => false,
+                | Fault::BadMetrics { .. }
+                | Fault::HostCpu { .. }
+                | Fault::Gauge { .. } => false,
             },
             Self::Latency => self.moved_by(fault),
             Self::Gauge(_) | Self::Presence => false,
@@ -96,7 +100,9 @@ fn breaks_scrapes(fault: &Fault) -> bool {
         | Fault::Hang { .. }
         | Fault::SlowBody { .. }
         | Fault::Memory { .. }
-        | Fault::Cpu { .. } => false,
+        | Fault::Cpu { .. }
+        | Fault::HostCpu { .. }
+        | Fault::Gauge { .. } => false,
     }
 }
 
@@ -105,6 +111,7 @@ fn breaks_scrapes(fault: &Fault) -> bool {
 pub(crate) fn is_immediate(metric: Option<&str>, fault: &Fault) -> bool {
     match metric {
         Some("up") => breaks_scrapes(fault),
+        Some(Fault::GAUGE_METRIC) => matches!(fault, Fault::Gauge { .. }),
         Some(metric) if metric.ends_with("_up") => matches!(fault, Fault::Kill { .. }),
         Some(_) | None => false,
     }

@@ -234,6 +234,17 @@ pub enum MetricsFound {
     Routes(BTreeSet<String>),
 }
 
+/// A scrape of a synthetic gauge, noted by the exporter itself: the harness.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GaugeScrape {
+    /// When the exporter answered Prometheus.
+    pub at: Timestamp,
+    /// The gauge.
+    pub gauge: String,
+    /// The value that it answered.
+    pub value: f64,
+}
+
 /// When a series was first seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricProbe {
@@ -335,6 +346,12 @@ pub struct Evidence {
     /// The harness's own looks at the `/metrics` of services whose metrics a fault makes bad, at most once a second.
     #[serde(default)]
     pub metrics_looks: Vec<MetricsLook>,
+    /// Processors of the host, by its kernel; none when it does not say.
+    #[serde(default)]
+    pub processors: Option<u32>,
+    /// Prometheus's scrapes of the synthetic gauges that the drill sets, oldest first.
+    #[serde(default)]
+    pub gauge_scrapes: Vec<GaugeScrape>,
     /// Parts of the stack that ended without being told to.
     pub lost_parts: Vec<String>,
 }
@@ -380,6 +397,8 @@ impl Evidence {
             scrape_sizes: never_asked(),
             parts: Vec::new(),
             metrics_looks: Vec::new(),
+            processors: None,
+            gauge_scrapes: Vec::new(),
             lost_parts: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::checks::alert::Outlook;
 use crate::checks::{alert, load, metric, quiet, truth};
 use crate::evidence::{EndedBecause, Evidence};
+use crate::host::{BUSY, Usage};
 use crate::plan::Plan;
 use crate::proof;
 use crate::resources;
@@ -37,7 +38,8 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> DrillRecord {
                 Expectation::Load(it) => load::judge(it, evidence),
                 Expectation::Metric(it) => metric::judge(index, it, scrape, evidence),
             };
-            with_evidence(without_its_fault(cut_short(judged, plan, evidence), plan, evidence), expectation)
+            let judged = without_its_fault(cut_short(judged, plan, evidence), plan, evidence);
+            with_evidence(on_a_busy_host(judged, evidence), expectation)
         })
         .collect();
     let verdict = Verdict::worst(expectations.iter().map(|one| one.verdict));
@@ -163,8 +165,8 @@ fn without_its_fault(record: ExpectationRecord, plan: &Plan, evidence: &Evidence
                     format!("{fault} was never known to be undone: {why}"),
                 ));
             }
-            let why = proof::proof_of_effect(plan, evidence, position).err()?;
-            Some((Reason::FaultWithoutEffect, format!("no effect of {fault}: {why}")))
+            let unproved = proof::proof_of_effect(plan, evidence, position).err()?;
+            Some((unproved.reason, format!("no proof of {fault}: {unproved}")))
         });
     match problem {
         None => record,
@@ -174,6 +176,20 @@ fn without_its_fault(record: ExpectationRecord, plan: &Plan, evidence: &Evidence
             sentence: format!("{why}; without it: {}", record.sentence),
             ..record
         },
+    }
+}
+
+/// A stack that does not become steady on a host that is busy all the time is late because of that.
+fn on_a_busy_host(record: ExpectationRecord, evidence: &Evidence) -> ExpectationRecord {
+    let usage = Usage::between(evidence, evidence.began, evidence.ended);
+    match usage.map(|usage| usage.without_burner()) {
+        Some(busy) if busy > BUSY && record.reason == Some(Reason::NotSettled) => ExpectationRecord {
+            verdict: Reason::HostBusy.verdict(),
+            reason: Some(Reason::HostBusy),
+            sentence: format!("the host was {:.0}% busy; {}", busy * 100.0, record.sentence),
+            ..record
+        },
+        Some(_) | None => record,
     }
 }
 
@@ -243,6 +259,7 @@ fn quantiles(latency: &LatencyHistogram) -> BTreeMap<String, f64> {
 mod tests {
     use super::*;
     use crate::checks::fixtures;
+    use crate::evidence::HostSample;
 
     #[test]
     fn a_drill_in_which_everything_holds_is_held_and_says_so_again_from_its_folder() {
@@ -293,6 +310,19 @@ mod tests {
             }
         });
         assert_eq!(without_effect.reason, Some(Reason::FaultWithoutEffect));
+    }
+
+    #[test]
+    fn a_stack_that_is_not_steady_on_a_busy_host_is_named_so() {
+        let judged = |busy: f64| {
+            let mut evidence = fixtures::alert_evidence();
+            evidence.ended_because = Some(EndedBecause::NotSettled);
+            evidence.processors = Some(2);
+            evidence.host = [1_000, 29_000].map(|ms| HostSample { at: fixtures::at(ms), busy }).into();
+            judge(&fixtures::plan(), &evidence).expectations[0].reason
+        };
+        assert_eq!(judged(0.3), Some(Reason::NotSettled));
+        assert_eq!(judged(0.9), Some(Reason::HostBusy));
     }
 
     #[test]

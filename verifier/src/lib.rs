@@ -13,6 +13,7 @@ mod deadline;
 mod diagnosis;
 mod evidence;
 mod growth;
+mod host;
 mod judge;
 mod life_cycle;
 mod plan;
@@ -27,4 +28,4 @@ pub use evidence::{EndedBecause, Evidence, LiveConfiguration, LiveRule, PartSamp
 pub use growth::growth;
 pub use judge::{judge, judge_again, outlook, progress};
 pub use plan::Plan;
-pub use proof::proof_of_effect;
+pub use proof::{Unproved, proof_of_effect};

@@ -1,6 +1,7 @@
 //! The commands: one file each. Every one gives its exit code, or the failure to tell.
 
 mod built_in;
+mod burn;
 mod capacity;
 mod check;
 mod completions;
@@ -20,6 +21,7 @@ mod status;
 mod up;
 mod written_reports;
 
+pub(crate) use burn::burn;
 pub(crate) use capacity::capacity;
 pub(crate) use check::check;
 pub(crate) use completions::completions;

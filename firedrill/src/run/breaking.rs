@@ -13,8 +13,6 @@ use tokio::time::Instant;
 use super::drill_run::DrillRun;
 use crate::failure::described;
 
-/// A fault ends by itself so long after the run should have ended it.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// So often a fault's undo is tried.
 const UNDO_TRIES: u32 = 3;
 
@@ -35,7 +33,7 @@ impl DrillRun<'_> {
         fault: &Fault,
         active: &mut Vec<Active>,
     ) {
-        let lease = Duration::from_secs_f64(plan.wall_seconds(fault.lasts())) + LEASE_MARGIN;
+        let lasts = Duration::from_secs_f64(plan.wall_seconds(fault.lasts()));
         self.events.tell(RunEventKind::FaultStarting { fault: fault.to_string() });
         load.mark_fault();
         let asked = Timestamp::now();
@@ -49,7 +47,7 @@ impl DrillRun<'_> {
             witnessed: None,
             problem: None,
         };
-        match self.stack.inject(fault, lease).await {
+        match self.stack.inject(fault, lasts).await {
             Ok(injected) => {
                 record.asked = injected.asked;
                 record.injected = Some(injected.injected);
@@ -95,7 +93,7 @@ impl DrillRun<'_> {
         for (position, (_, fault)) in plan.faults.iter().enumerate().take(watch.evidence.faults.len()) {
             match proof_of_effect(plan, &watch.evidence, position) {
                 Ok(proof) => self.events.tell(RunEventKind::FaultProved { fault: fault.to_string(), proof }),
-                Err(why) => self.events.warn(format!("no effect of {fault}: {why}")),
+                Err(why) => self.events.warn(format!("no proof of {fault}: {why}")),
             }
         }
     }

@@ -14,6 +14,7 @@ use firedrill_verifier::Witness;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
+use super::burner::with_burner;
 use super::drill_run::DrillRun;
 use super::events::Events;
 use super::interrupts::Interrupts;
@@ -242,7 +243,7 @@ impl Conductor {
             start_deadline: START_DEADLINE,
         };
         self.events.tell(RunEventKind::StackStarting { parts: parts_of(&plan.configuration) });
-        let backend = ProcessBackend::from_environment();
+        let backend = with_burner(ProcessBackend::from_environment());
         let events = self.events.clone();
         let tell = move |event| events.tell(told(event));
         let up = tokio::select! {

@@ -176,6 +176,7 @@ impl DrillRun<'_> {
     /// Sets the drill's number and waits until Prometheus has it: alerts of this drill carry it.
     async fn announce(&self, watch: &Watch) -> Result<(), String> {
         self.witness.set_drill(self.number);
+        self.witness.set_gauges(self.drill.faults().filter_map(Fault::planted_gauge));
         let query = format!("max(firedrill_run) == {}", self.number);
         let scraped = || async {
             match watch.prometheus().query(&query, None).await {

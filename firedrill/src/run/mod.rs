@@ -1,6 +1,7 @@
 //! The workflow of `firedrill run`: stacks come up, drills run on them one after the other, everything goes down.
 
 mod breaking;
+mod burner;
 mod conductor;
 mod drill_run;
 mod events;

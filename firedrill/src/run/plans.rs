@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use firedrill_drill::{Action, Fault};
+use firedrill_drill::Action;
 use firedrill_loadgen::LoadPlan;
 use firedrill_record::ServiceName;
 use firedrill_verifier::{Plan, WatchPlan};
@@ -30,18 +30,8 @@ impl DrillRun<'_> {
     /// The services whose `/metrics` a fault of the drill makes bad, and where they are.
     pub(super) fn services_with_bad_metrics(&self, plan: &Plan) -> BTreeMap<ServiceName, SocketAddr> {
         let services = &self.stack.addresses().services;
-        let spoilt = plan.faults.iter().filter_map(|(_, fault)| match fault {
-            Fault::BadMetrics { service, .. } => Some((service.clone(), *services.get(service)?)),
-            Fault::Errors { .. }
-            | Fault::Latency { .. }
-            | Fault::Hang { .. }
-            | Fault::Refuse { .. }
-            | Fault::SlowBody { .. }
-            | Fault::Memory { .. }
-            | Fault::Cpu { .. }
-            | Fault::Kill { .. } => None,
-        });
-        spoilt.collect()
+        let spoilt = plan.faults.iter().filter_map(|(_, fault)| fault.service_with_bad_metrics());
+        spoilt.filter_map(|service| Some((service.clone(), *services.get(service)?))).collect()
     }
 
     /// For each receiver the indices of its webhooks that go to the service that stores notifications.

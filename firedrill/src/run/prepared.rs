@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use firedrill_drill::{Backend, Drill};
+use firedrill_drill::{Backend, Drill, Fault};
 use firedrill_record::NotRun;
 use firedrill_rulebook::{
     CompressError, Compressed, ConfigFolder, FiredrillConfig, compress, faithful_speed,
@@ -67,6 +67,7 @@ pub(crate) fn prepare(setting: &Setting, drills: Vec<Drill>) -> Result<(Vec<Grou
             Entry::Vacant(new) => new.insert(Configuration::of(setting, &base, drill.config.as_deref())?),
         };
         let speed = configuration.speed(setting.speed, drill.speed)?;
+        check_burning(&drill, speed)?;
         let known =
             groups.iter_mut().find(|(overlay, group)| *overlay == drill.config && group.speed == speed);
         match known {
@@ -75,6 +76,23 @@ pub(crate) fn prepare(setting: &Setting, drills: Vec<Drill>) -> Result<(Vec<Grou
         }
     }
     Ok((groups.into_iter().map(|(_, group)| group).collect(), not_run))
+}
+
+/// Nobody's processors are kept busy for long, whatever the speed makes of a drill's minutes.
+fn check_burning(drill: &Drill, speed: u32) -> Result<(), Failure> {
+    let burns = drill.faults().filter(|fault| matches!(fault, Fault::HostCpu { .. }));
+    let longest = burns.map(|fault| fault.lasts() / speed).max().unwrap_or_default();
+    let limit = Fault::LONGEST_HOST_CPU;
+    if longest <= limit {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} would keep the processors of this host busy for {} s at speed {speed}: {} s are the most\nhint: give a larger --speed, or let the fault be shorter",
+        drill.name,
+        longest.as_secs(),
+        limit.as_secs()
+    );
+    Err(Failure::plain(INVALID, &problem))
 }
 
 /// The configuration in `folder`; the built-in one without it.

@@ -4,6 +4,7 @@
 //! running configuration: whether an alert exists is judged later, not here.
 
 mod check;
+mod fault;
 mod journey;
 mod load;
 mod placeholders;
@@ -18,11 +19,12 @@ mod units;
 mod written;
 mod yaml;
 
+pub use fault::{BadMetrics, Fault};
 pub use journey::{Body, Capture, FanOut, FanOutStatus, Journey, Pace, Step};
 pub use load::Load;
 pub use plan::{
-    Action, AlertExpectation, AlertOutcome, Backend, BadMetrics, Drill, Expectation, Fault, LabelMatcher,
-    LoadExpectation, MetricExpectation, QuietExpectation, Timed, TruthExpectation,
+    Action, AlertExpectation, AlertOutcome, Backend, Drill, Expectation, LabelMatcher, LoadExpectation,
+    MetricExpectation, QuietExpectation, Timed, TruthExpectation,
 };
 pub use problem::{DrillProblem, DrillProblems};
 pub use read::{load_drill, load_journey, parse_drill, parse_journey};

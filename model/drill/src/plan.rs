@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use firedrill_record::{AlertName, DrillName, Labels, MustBe, ServiceName};
+use firedrill_record::{AlertName, DrillName, Labels, MustBe};
 
-use crate::{Load, Ratio};
+use crate::{Fault, Load, Ratio};
 
 /// A checked drill. Durations of the timeline are drill time: a run divides them by its speed.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,16 @@ pub struct Drill {
     pub limit: Option<Duration>,
     /// What a drill about the judge demands.
     pub must_be: Option<MustBe>,
+}
+
+impl Drill {
+    /// The faults, in the order of the timeline.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.timeline.iter().map(|timed| {
+            let Action::Inject(fault) = &timed.action;
+            fault
+        })
+    }
 }
 
 /// Where a stack runs.
@@ -74,168 +84,6 @@ pub struct Timed {
 pub enum Action {
     /// A fault begins.
     Inject(Fault),
-}
-
-/// What can be broken. `lasts` is drill time; delays added to requests are real time, as all load is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Fault {
-    /// A share of a service's requests fails with 500.
-    Errors {
-        /// The service.
-        service: ServiceName,
-        /// The share.
-        ratio: Ratio,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// Requests to a service take longer.
-    Latency {
-        /// The service.
-        service: ServiceName,
-        /// Real time added to each request.
-        added: Duration,
-        /// The route template it is limited to; all routes without it.
-        route: Option<String>,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service takes requests and never answers them.
-    Hang {
-        /// The service.
-        service: ServiceName,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service refuses connections.
-    Refuse {
-        /// The service.
-        service: ServiceName,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service sends the head of an answer at once and its body slowly.
-    SlowBody {
-        /// The service.
-        service: ServiceName,
-        /// Real time that a body takes.
-        takes: Duration,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service's memory grows and is held.
-    Memory {
-        /// The service.
-        service: ServiceName,
-        /// Bytes more.
-        grow: u64,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service computes for nothing.
-    Cpu {
-        /// The service.
-        service: ServiceName,
-        /// Share of one processor.
-        busy: Ratio,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A service's `/metrics` is wrong.
-    BadMetrics {
-        /// The service.
-        service: ServiceName,
-        /// What is wrong with it.
-        how: BadMetrics,
-        /// How long, in drill time.
-        lasts: Duration,
-    },
-    /// A part of the stack is killed (SIGKILL) and started again when the fault ends.
-    Kill {
-        /// The part: a service, or `redis`.
-        part: String,
-        /// How long it stays away, in drill time.
-        lasts: Duration,
-    },
-}
-
-/// What is wrong with a service's `/metrics`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BadMetrics {
-    /// The request metrics are missing, the process metrics are there.
-    Missing,
-    /// Every route label says something else.
-    WrongLabels,
-    /// It is no exposition at all.
-    Garbage,
-}
-
-impl BadMetrics {
-    /// Every way there is.
-    pub const ALL: &'static [Self] = &[Self::Missing, Self::WrongLabels, Self::Garbage];
-
-    /// In the words of a drill file: `missing`, `wrong-labels`, `garbage`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::WrongLabels => "wrong-labels",
-            Self::Garbage => "garbage",
-        }
-    }
-}
-
-impl Fault {
-    /// How long it lasts, in drill time.
-    pub fn lasts(&self) -> Duration {
-        match self {
-            Self::Errors { lasts, .. }
-            | Self::Latency { lasts, .. }
-            | Self::Hang { lasts, .. }
-            | Self::Refuse { lasts, .. }
-            | Self::SlowBody { lasts, .. }
-            | Self::Memory { lasts, .. }
-            | Self::Cpu { lasts, .. }
-            | Self::BadMetrics { lasts, .. }
-            | Self::Kill { lasts, .. } => *lasts,
-        }
-    }
-
-    /// The part that it breaks: a service, or another part of the stack.
-    pub fn part(&self) -> &str {
-        match self {
-            Self::Errors { service, .. }
-            | Self::Latency { service, .. }
-            | Self::Hang { service, .. }
-            | Self::Refuse { service, .. }
-            | Self::SlowBody { service, .. }
-            | Self::Memory { service, .. }
-            | Self::Cpu { service, .. }
-            | Self::BadMetrics { service, .. } => service.as_str(),
-            Self::Kill { part, .. } => part,
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Errors { service, ratio, .. } => write!(f, "errors {ratio} on {service}"),
-            Self::Latency { service, added, route: None, .. } => {
-                write!(f, "latency {}ms on {service}", added.as_millis())
-            }
-            Self::Latency { service, added, route: Some(route), .. } => {
-                write!(f, "latency {}ms on {service} {route}", added.as_millis())
-            }
-            Self::Hang { service, .. } => write!(f, "hang of {service}"),
-            Self::Refuse { service, .. } => write!(f, "refused connections to {service}"),
-            Self::SlowBody { service, takes, .. } => {
-                write!(f, "bodies over {}ms from {service}", takes.as_millis())
-            }
-            Self::Memory { service, grow, .. } => write!(f, "memory of {service} grows by {grow} bytes"),
-            Self::Cpu { service, busy, .. } => write!(f, "{service} burns {busy} of a processor"),
-            Self::BadMetrics { service, how, .. } => write!(f, "metrics {} on {service}", how.as_str()),
-            Self::Kill { part, .. } => write!(f, "kill {part}"),
-        }
-    }
 }
 
 /// What must, or must not, be found.

@@ -149,6 +149,7 @@ fn shape(expected: &str) -> &str {
         "sequence start" => "a list, each item with its own `-` or in `[…]`",
         "mapping start" => "a map, `field: value` for each field or `{}`",
         "u16" | "u32" | "u64" => "a whole number, not negative",
+        "floating point" => "a number",
         other => other,
     }
 }

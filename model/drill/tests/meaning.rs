@@ -178,6 +178,10 @@ timeline:
   - {at: 1m, inject: {hang: {service: user, for: 1m}}}
   - {at: 2m, inject: {refuse: {service: user, for: 1m}}}
   - {at: 3m, inject: {kill: {part: redis, for: 90s}}}
+  - {at: 4m, inject: {host-cpu: {for: 1m}}}
+  - {at: 5m, inject: {host-cpu: {cores: 2, for: 1m}}}
+  - {at: 4m, inject: {gauge: {value: 1.5, for: 1m}}}
+  - {at: 5m, inject: {gauge: {name: depth, value: -1, for: 1m}}}
 expect: [alert: {name: HighErrorRate, inhibited_by: ServiceDown}]\n",
     )
     .unwrap();
@@ -200,6 +204,10 @@ expect: [alert: {name: HighErrorRate, inhibited_by: ServiceDown}]\n",
         Fault::Hang { service: service("user"), lasts },
         Fault::Refuse { service: service("user"), lasts },
         Fault::Kill { part: "redis".to_owned(), lasts: Duration::from_secs(90) },
+        Fault::HostCpu { cores: None, lasts },
+        Fault::Gauge { name: Fault::DEFAULT_GAUGE.to_owned(), value: 1.5, lasts },
+        Fault::HostCpu { cores: Some(2), lasts },
+        Fault::Gauge { name: "depth".to_owned(), value: -1.0, lasts },
     ];
     assert_eq!(faults, expected.iter().collect::<Vec<_>>());
     let [Expectation::Alert(alert)] = drill.expect.as_slice() else { panic!("{:?}", drill.expect) };

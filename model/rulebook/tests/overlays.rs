@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use firedrill_rulebook::{ConfigFolder, PrometheusConfig};
 use serde_yaml::Value;
 
-const OVERLAYS: [(&str, &str); 11] = [
+const OVERLAYS: [(&str, &str); 12] = [
     ("answers-dropped", "prometheus.yml"),
     ("fault-switch-inert", "firedrill.yaml"),
     ("inhibition-removed", "alertmanager.yml"),
     ("noisy-rule", "rules/monitoring.yml"),
+    ("planted-gauge", "rules/monitoring.yml"),
     ("receiver-down", "alertmanager.yml"),
     ("route-muted", "alertmanager.yml"),
     ("rule-deleted", "rules/services.yml"),
@@ -152,8 +153,8 @@ fn answers_dropped_and_start_time_dropped_add_one_relabelling() {
 }
 
 #[test]
-fn noisy_rule_and_rule_that_fails_add_one_rule() {
-    for overlay in ["noisy-rule", "rule-that-fails"] {
+fn noisy_rule_planted_gauge_and_rule_that_fails_add_one_rule() {
+    for overlay in ["noisy-rule", "planted-gauge", "rule-that-fails"] {
         let (deployed, mut overlaid) = both(overlay);
         assert!(sequence(&mut overlaid, &["groups", "0", "rules"]).pop().is_some());
         assert_eq!(overlaid, deployed, "{overlay}");

@@ -41,26 +41,42 @@ impl FaultDriver for Kill<'_> {
         self.part
     }
 
-    fn check(&self, _lease: Duration) -> Result<(), FaultError> {
+    fn check(&self, _lasts: Duration) -> Result<(), FaultError> {
         self.parts.check(self.part)
     }
 
-    async fn inject(&self, _lease: Duration) -> Result<Option<String>, FaultError> {
+    async fn inject(&self, _lasts: Duration) -> Result<Option<String>, FaultError> {
         self.parts.kill(self.part).await.map(Some)
     }
 
     async fn undo(&self) -> Result<Mended, FaultError> {
         let witnessed = self.parts.start_again(self.part).await?;
-        Ok(Mended { how: "its being started again".to_owned(), witnessed: Some(witnessed) })
+        Ok(Mended { how: "its being started again".to_owned(), witnessed: Some(witnessed), ended: None })
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::host_cpu::Burning;
     use super::*;
 
-    /// A stack that has no part.
+    /// A stack that has no part, and nothing that burns.
     pub(in crate::faults) struct NoParts;
+
+    #[async_trait]
+    impl Burning for NoParts {
+        fn check(&self, _processors: Option<u32>, _lasts: Duration) -> Result<(), FaultError> {
+            Err(FaultError::NoBurner)
+        }
+
+        async fn burn(&self, _processors: Option<u32>, _lasts: Duration) -> Result<String, FaultError> {
+            panic!("it burns unchecked")
+        }
+
+        async fn put_out(&self) -> Result<Option<String>, FaultError> {
+            panic!("it never burnt")
+        }
+    }
 
     #[async_trait]
     impl Killing for NoParts {

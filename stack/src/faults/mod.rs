@@ -6,6 +6,8 @@
 mod answers;
 mod driver;
 mod exposition;
+mod gauge;
+mod host_cpu;
 mod kill;
 mod refuse;
 mod resources;
@@ -13,5 +15,6 @@ mod switch;
 mod switched;
 
 pub(crate) use driver::{Mended, driver};
+pub(crate) use host_cpu::Burning;
 pub(crate) use kill::Killing;
 pub(crate) use switch::Switches;

@@ -88,18 +88,18 @@ impl FaultDriver for Refuse<'_> {
         self.switch.service.as_str()
     }
 
-    fn check(&self, lease: Duration) -> Result<(), FaultError> {
-        self.switch.check(lease)
+    fn check(&self, lasts: Duration) -> Result<(), FaultError> {
+        self.switch.check(lasts)
     }
 
-    async fn inject(&self, lease: Duration) -> Result<Option<String>, FaultError> {
+    async fn inject(&self, lasts: Duration) -> Result<Option<String>, FaultError> {
         let client = client(Client::builder().pool_max_idle_per_host(1).pool_idle_timeout(None));
         let order = Order { kind: KIND, with: json!({}) };
-        let ordered = self.switch.through(client.clone()).order(&order, lease).await;
+        let ordered = self.switch.through(client.clone()).order(&order, lasts).await;
         let never_sent =
             matches!(&ordered, Err(FaultError::Unreachable { source, .. }) if source.is_connect());
         if !never_sent {
-            self.keep(client, Instant::now() + Switch::granted(lease));
+            self.keep(client, Instant::now() + Switch::granted(lasts));
         }
         ordered?;
         let Switch { service, address, .. } = self.switch;
@@ -123,7 +123,7 @@ impl FaultDriver for Refuse<'_> {
             }
         };
         let witnessed = Some(self.takes_connections(deadline).await?);
-        Ok(Mended { how, witnessed })
+        Ok(Mended { how, witnessed, ended: None })
     }
 }
 
@@ -202,7 +202,7 @@ mod tests {
         was_kept.await.unwrap();
         let mended = driver.undo().await.unwrap();
         let witnessed = Some(format!("user ({address}) takes connections again"));
-        assert_eq!(mended, Mended { how: "its switch".to_owned(), witnessed });
+        assert_eq!(mended, Mended { how: "its switch".to_owned(), witnessed, ended: None });
         let (_listener, requests) = service.await.unwrap();
         let expected = ["POST /admin/faults", "GET /admin/faults", "DELETE /admin/faults?kind=refuse"];
         assert_eq!(requests, expected.map(|line| format!("{line} HTTP/1.1")));

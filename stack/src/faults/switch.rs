@@ -1,4 +1,5 @@
-//! The fault switches of services: where they are, the token they ask for, and how they are told.
+//! The fault switches of services: where they are, the token they ask for, and how they are told; and the exporter of
+//! the harness, which takes orders for its own gauges.
 //!
 //! A switch takes one order for each kind of fault and keeps it under a lease. It does not know what a kind does.
 
@@ -17,7 +18,7 @@ use crate::failure::FaultError;
 /// What a service grants at most.
 const LONGEST_LEASE: Duration = Duration::from_hours(1);
 /// The undo comes first unless the harness is gone.
-const MARGIN: Duration = Duration::from_secs(10);
+const MARGIN: Duration = Duration::from_secs(15);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 const SHOWN_OF_A_REPLY: usize = 200;
 
@@ -28,11 +29,28 @@ pub(crate) struct Switches {
     token: Secret,
     client: Client,
     refusals: Mutex<BTreeMap<ServiceName, Refusal>>,
+    exporter: Option<String>,
 }
 
 impl Switches {
     pub(crate) fn new(services: BTreeMap<ServiceName, SocketAddr>, token: Secret) -> Self {
-        Self { services, token, client: client(Client::builder()), refusals: Mutex::default() }
+        let client = client(Client::builder());
+        Self { services, token, client, refusals: Mutex::default(), exporter: None }
+    }
+
+    /// The same switches, with the harness's exporter at this host and port.
+    pub(crate) fn with_exporter(self, address: String) -> Self {
+        Self { exporter: Some(address), ..self }
+    }
+
+    /// Host and port of the harness's exporter, where there is one.
+    pub(super) fn exporter(&self) -> Option<&str> {
+        self.exporter.as_deref()
+    }
+
+    /// The client of all orders that need no connection of their own.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The switch of one service.
@@ -80,23 +98,23 @@ impl Switch<'_> {
         Self { client, ..*self }
     }
 
-    /// Whether a fault can be kept for `lease`.
-    pub(super) fn check(&self, lease: Duration) -> Result<(), FaultError> {
-        if lease <= LONGEST_LEASE {
+    /// Whether a fault can be kept for so long.
+    pub(super) fn check(&self, lasts: Duration) -> Result<(), FaultError> {
+        if lasts <= LONGEST_LEASE {
             return Ok(());
         }
         let service = self.service.to_string();
-        Err(FaultError::TooLong { service, seconds: lease.as_secs(), limit: LONGEST_LEASE.as_secs() })
+        Err(FaultError::TooLong { service, seconds: lasts.as_secs(), limit: LONGEST_LEASE.as_secs() })
     }
 
-    /// The lease that is asked for a fault of `lease`.
-    pub(super) fn granted(lease: Duration) -> Duration {
-        (lease + MARGIN).min(LONGEST_LEASE)
+    /// The lease that is asked for a fault that `lasts` so long.
+    pub(super) fn granted(lasts: Duration) -> Duration {
+        (lasts + MARGIN).min(LONGEST_LEASE)
     }
 
     /// Orders a fault.
-    pub(super) async fn order(&self, order: &Order, lease: Duration) -> Result<(), FaultError> {
-        let lease_ms = milliseconds(Self::granted(lease));
+    pub(super) async fn order(&self, order: &Order, lasts: Duration) -> Result<(), FaultError> {
+        let lease_ms = milliseconds(Self::granted(lasts));
         let body = Map::from_iter([
             (order.kind.to_owned(), order.with.clone()),
             ("lease_ms".to_owned(), lease_ms.into()),

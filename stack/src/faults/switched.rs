@@ -25,12 +25,12 @@ impl FaultDriver for Switched<'_> {
         self.switch.service.as_str()
     }
 
-    fn check(&self, lease: Duration) -> Result<(), FaultError> {
-        self.switch.check(lease)
+    fn check(&self, lasts: Duration) -> Result<(), FaultError> {
+        self.switch.check(lasts)
     }
 
-    async fn inject(&self, lease: Duration) -> Result<Option<String>, FaultError> {
-        self.switch.order(&self.order, lease).await?;
+    async fn inject(&self, lasts: Duration) -> Result<Option<String>, FaultError> {
+        self.switch.order(&self.order, lasts).await?;
         Ok(None)
     }
 
@@ -110,7 +110,7 @@ mod tests {
             Mock::given(method("POST"))
                 .and(path("/admin/faults"))
                 .and(token())
-                .and(body_json(json!({kind: with, "lease_ms": 18_000})))
+                .and(body_json(json!({kind: with, "lease_ms": 23_000})))
                 .respond_with(ResponseTemplate::new(200))
                 .expect(1)
                 .mount(&server)

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use firedrill_drill::Fault;
 use firedrill_record::Secret;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
+use super::burner::{Burner, BurnerProgram};
 use super::parts::{Layout, Secrets};
 use super::ports::{PortChoice, PortError, PortLease};
 use super::readiness::Readiness;
@@ -31,6 +33,7 @@ pub struct ProcessBackend {
     search: Vec<PathBuf>,
     environment: BTreeMap<String, String>,
     ports: PortChoice,
+    burner: Option<BurnerProgram>,
 }
 
 impl ProcessBackend {
@@ -42,7 +45,7 @@ impl ProcessBackend {
         let kept = ["PATH", "HOME", "TZ"];
         let environment =
             kept.into_iter().filter_map(|name| Some((name.to_owned(), env::var(name).ok()?))).collect();
-        Self { search, environment, ports: PortChoice::Free }
+        Self { search, environment, ports: PortChoice::Free, burner: None }
     }
 
     /// The same backend, looking for programs in these folders only.
@@ -55,6 +58,12 @@ impl ProcessBackend {
     #[must_use]
     pub fn with_ports(self, ports: PortChoice) -> Self {
         Self { ports, ..self }
+    }
+
+    /// The same backend, keeping processors of the host busy by this program: without one that fault cannot be had.
+    #[must_use]
+    pub fn with_burner(self, burner: BurnerProgram) -> Self {
+        Self { burner: Some(burner), ..self }
     }
 
     fn lease(&self, locks: &Path) -> Result<PortLease, PortError> {
@@ -120,7 +129,9 @@ impl Backend for ProcessBackend {
             }
         };
         tell(StackEvent::StackReady { after: started.ready_after });
-        Ok(Box::new(ProcessStack::new(plan, tools, secrets, ledger, run, readiness, started)))
+        let folder = plan.folder.join(Fault::BURNER);
+        let burner = Burner::new(self.burner.clone(), environment, folder, Arc::clone(&ledger));
+        Ok(Box::new(ProcessStack::new(plan, tools, secrets, ledger, run, readiness, burner, started)))
     }
 }
 

@@ -1,15 +1,17 @@
-//! Killing a part of a running stack, and starting it again as it was.
+//! What is done to a running stack from outside: a part is killed and started again as it was, processors of the host
+//! are kept busy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::burner::Burner;
 use super::part::Part;
 use super::readiness::Readiness;
 use crate::deadline::Deadline;
 use crate::failure::FaultError;
-use crate::faults::Killing;
+use crate::faults::{Burning, Killing};
 
 /// The parts of a stack that is up.
 pub(super) struct RunningParts<'a> {
@@ -17,6 +19,8 @@ pub(super) struct RunningParts<'a> {
     pub(super) readiness: &'a Readiness,
     /// How long a part may take to be ready.
     pub(super) ready_within: Duration,
+    /// What keeps processors of the host busy.
+    pub(super) burner: &'a Burner,
 }
 
 impl RunningParts<'_> {
@@ -51,5 +55,20 @@ impl Killing for RunningParts<'_> {
             Ok(()) => Ok(format!("{part} runs again as process {}", found.pid())),
             Err(source) => Err(FaultError::NotBack { part: part.to_owned(), source }),
         }
+    }
+}
+
+#[async_trait]
+impl Burning for RunningParts<'_> {
+    fn check(&self, processors: Option<u32>, lasts: Duration) -> Result<(), FaultError> {
+        self.burner.check(processors, lasts)
+    }
+
+    async fn burn(&self, processors: Option<u32>, lasts: Duration) -> Result<String, FaultError> {
+        self.burner.burn(processors, lasts).await
+    }
+
+    async fn put_out(&self) -> Result<Option<String>, FaultError> {
+        self.burner.put_out().await
     }
 }

@@ -6,6 +6,7 @@
 
 mod asking;
 mod backend;
+mod burner;
 mod configuration;
 mod killing;
 mod part;
@@ -19,5 +20,6 @@ mod tools;
 
 pub use asking::ask_parts;
 pub use backend::ProcessBackend;
+pub use burner::BurnerProgram;
 pub use ports::{PortChoice, PortError};
 pub use tools::ToolError;

@@ -10,6 +10,7 @@ use firedrill_record::{RunId, Secret, StackRecord};
 use jiff::Timestamp;
 use rustix::process::Signal;
 
+use super::burner::Burner;
 use super::killing::RunningParts;
 use super::parts::{Layout, Secrets};
 use super::readiness::Readiness;
@@ -37,6 +38,7 @@ pub(super) struct ProcessStack {
     readiness: Readiness,
     /// How long a part that is started again may take to be ready.
     ready_within: Duration,
+    burner: Burner,
     ledger: Arc<UndoLedger>,
     run: RunId,
     /// Its ports stay locked until the parts are gone: fields are dropped in their order.
@@ -44,6 +46,7 @@ pub(super) struct ProcessStack {
 }
 
 impl ProcessStack {
+    #[expect(clippy::too_many_arguments, reason = "the pieces of a stack, each once")]
     pub(super) fn new(
         plan: StackPlan,
         tools: Tools,
@@ -51,11 +54,13 @@ impl ProcessStack {
         ledger: Arc<UndoLedger>,
         run: &RunFolder,
         readiness: Readiness,
+        burner: Burner,
         started: Started,
     ) -> Self {
         let Started { parts, ready_after, layout } = started;
         let addresses = layout.public_addresses();
-        let switches = Switches::new(addresses.services.clone(), secrets.fault_token.clone());
+        let switches = Switches::new(addresses.services.clone(), secrets.fault_token.clone())
+            .with_exporter(plan.harness.metrics_address);
         Self {
             record: StackRecord {
                 backend: "process".to_owned(),
@@ -79,6 +84,7 @@ impl ProcessStack {
             switches,
             readiness,
             ready_within: plan.start_deadline,
+            burner,
             ledger,
             run: run.id().clone(),
             _layout: layout,
@@ -95,6 +101,7 @@ impl ProcessStack {
             parts: self.parts.parts(),
             readiness: &self.readiness,
             ready_within: self.ready_within,
+            burner: &self.burner,
         }
     }
 }
@@ -120,7 +127,8 @@ impl Stack for ProcessStack {
     fn processes(&self) -> BTreeMap<String, u32> {
         let parts = self.parts.parts();
         let running = parts.iter().filter(|part| part.ended().is_none());
-        running.map(|part| (part.plan.name.clone(), part.pid())).collect()
+        let burner = self.burner.pid().map(|pid| (Fault::BURNER.to_owned(), pid));
+        running.map(|part| (part.plan.name.clone(), part.pid())).chain(burner).collect()
     }
 
     fn lost(&self) -> Vec<LostPart> {
@@ -130,10 +138,10 @@ impl Stack for ProcessStack {
             .collect()
     }
 
-    async fn inject(&self, fault: &Fault, lease: Duration) -> Result<InjectedFault, FaultError> {
+    async fn inject(&self, fault: &Fault, lasts: Duration) -> Result<InjectedFault, FaultError> {
         let parts = self.running_parts();
         let driver = driver(fault, &self.switches, &parts)?;
-        driver.check(lease)?;
+        driver.check(lasts)?;
         let number = self.ledger.next_fault();
         self.ledger.append(UndoEntry::FaultStarting {
             fault: number,
@@ -141,7 +149,7 @@ impl Stack for ProcessStack {
             held_by: driver.held_by().to_owned(),
         })?;
         let asked = Timestamp::now();
-        let witnessed = match driver.inject(lease).await {
+        let witnessed = match driver.inject(lasts).await {
             Ok(witnessed) => witnessed,
             Err(error) => {
                 // No answer is not the same as no effect.
@@ -165,21 +173,22 @@ impl Stack for ProcessStack {
         let parts = self.running_parts();
         let driver = driver(&fault.fault, &self.switches, &parts)?;
         let asked = Timestamp::now();
-        let is_switched = !matches!(fault.fault, Fault::Kill { .. });
-        let Mended { how, witnessed } = match driver.undo().await {
+        let Mended { how, witnessed, ended } = match driver.undo().await {
             Ok(mended) => mended,
-            Err(_) if is_switched && self.has_ended(driver.held_by()) => {
-                Mended { how: format!("the end of {}", driver.held_by()), witnessed: None }
+            Err(_) if fault.fault.ends_with_its_part() && self.has_ended(driver.held_by()) => {
+                Mended { how: format!("the end of {}", driver.held_by()), witnessed: None, ended: None }
             }
             Err(error) => return Err(error),
         };
-        let undone = Timestamp::now();
+        let (asked, undone) = ended.map_or_else(|| (asked, Timestamp::now()), |ended| (ended, ended));
         self.ledger.append(UndoEntry::FaultUndone { fault: fault.number, how })?;
         Ok(Undone { asked, undone, witnessed })
     }
 
     async fn down(self: Box<Self>) -> DownReport {
-        let Self { parts, run, .. } = *self;
+        let Self { parts, run, burner, .. } = *self;
+        // Its fault was undone, or it is killed with the stack that it belongs to.
+        drop(burner);
         let groups: BTreeSet<u32> = parts.parts().iter().flat_map(|part| part.groups()).collect();
         let mut report = parts.down().await;
         report.left.extend(sweep(&run, &groups).await);

@@ -7,13 +7,11 @@ use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::SignedDuration;
 
 use crate::evidence::{Evidence, LiveRule, Sample, Stretch};
+use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
 use crate::plan::Plan;
 
 const KIND: &str = "quiet";
-
-/// A mean share of busy processor time above this explains a rule about processors.
-const BUSY: f64 = 0.75;
 
 /// Judges `expectation` over the whole drill.
 ///
@@ -133,7 +131,7 @@ fn shown(labels: &Labels) -> String {
 }
 
 /// Whether the rule is about processors and the host's own counters show, over the time in which the alert became
-/// firing, that they were busy.
+/// firing, that they were busy, and not by the drill's own burner.
 fn explained_by_host(alert: &str, firing_ms: i64, evidence: &Evidence) -> bool {
     let about_processors = |rule: &&LiveRule| {
         rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total")
@@ -147,7 +145,8 @@ fn explained_by_host(alert: &str, firing_ms: i64, evidence: &Evidence) -> bool {
         .filter(|sample| (firing - held..=firing).contains(&sample.at))
         .map(|sample| sample.busy)
         .collect();
-    !busy.is_empty() && busy.iter().sum::<f64>() / busy.len() as f64 > BUSY
+    let burner = Usage::between(evidence, firing - held, firing).map_or(0.0, |usage| usage.burner);
+    !busy.is_empty() && busy.iter().sum::<f64>() / busy.len() as f64 - burner > BUSY
 }
 
 /// Why it proves nothing that no alert was seen; none when it proves something.
@@ -239,7 +238,7 @@ mod tests {
 
     use super::*;
     use crate::checks::fixtures;
-    use crate::evidence::{HostSample, Series};
+    use crate::evidence::{HostSample, PartSample, Series};
 
     fn judged(evidence: &Evidence) -> ExpectationRecord {
         judge(&fixtures::plan(), &QuietExpectation::default(), evidence)
@@ -286,6 +285,27 @@ mod tests {
         evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97 });
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
+        assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn a_host_that_the_drill_itself_keeps_busy_explains_nothing() {
+        let mut evidence = fixtures::quiet_evidence();
+        evidence.alerts.as_mut().unwrap().push(fires("HighCpuUsage"));
+        let mut rule = fixtures::live_rule("HighCpuUsage");
+        rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
+        evidence.rules_at_end.as_mut().unwrap().push(rule);
+        evidence.processors = Some(1);
+        evidence.host = [0, 500, 1000].map(|ms| HostSample { at: fixtures::at(ms), busy: 0.97 }).into();
+        let burner = |ms, cpu_ms| PartSample {
+            at: fixtures::at(ms),
+            part: firedrill_drill::Fault::BURNER.into(),
+            pid: 7,
+            resident_bytes: 0,
+            cpu_ms,
+            open_fds: 0,
+        };
+        evidence.parts = vec![burner(100, 10), burner(900, 700)];
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
     }
 

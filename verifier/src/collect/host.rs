@@ -7,17 +7,32 @@ use jiff::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct HostWatch {
     before: Option<(u64, u64)>,
+    processors: Option<u32>,
 }
 
 impl HostWatch {
     /// The busy share since the last look; none at the first, and where the system has no `/proc/stat`.
     pub(super) fn look(&mut self) -> Option<HostSample> {
-        let now = std::fs::read_to_string("/proc/stat").ok().and_then(|text| parse(&text))?;
+        let text = std::fs::read_to_string("/proc/stat").ok()?;
+        self.processors = processors(&text);
+        let now = parse(&text)?;
         let before = self.before.replace(now)?;
         let all = now.0.checked_sub(before.0).filter(|all| *all > 0)?;
         let idle = now.1.saturating_sub(before.1);
         Some(HostSample { at: Timestamp::now(), busy: 1.0 - idle as f64 / all as f64 })
     }
+
+    /// How many processors the host had at the last look.
+    pub(super) fn processors(&self) -> Option<u32> {
+        self.processors
+    }
+}
+
+/// Processors that have a line of their own: those that are on.
+fn processors(text: &str) -> Option<u32> {
+    let is_one =
+        |line: &&str| line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(char::is_numeric));
+    u32::try_from(text.lines().filter(is_one).count()).ok().filter(|count| *count > 0)
 }
 
 /// All and idle ticks of all processors; waiting for a disk is idle, guests are already in user time.
@@ -38,5 +53,11 @@ mod tests {
     fn idle_and_waiting_for_disks_are_not_busy() {
         assert_eq!(parse("cpu  10 0 10 70 10 0 0 0 5 0\ncpu0 1 2\n"), Some((100, 80)));
         assert_eq!(parse("nothing"), None);
+    }
+
+    #[test]
+    fn processors_are_counted_by_their_lines() {
+        assert_eq!(processors("cpu  10 0 10 70\ncpu0 1 2\ncpu1 1 2\nintr 5\n"), Some(2));
+        assert_eq!(processors("nothing"), None);
     }
 }

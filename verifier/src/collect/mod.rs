@@ -4,6 +4,7 @@ mod configuration;
 mod counters;
 mod host;
 mod metrics;
+mod planted;
 mod probes;
 mod processes;
 mod rules;

@@ -147,6 +147,8 @@ impl Watch {
     pub async fn look(&mut self, witness: &Witness) -> Result<(), EvidenceError> {
         self.evidence.ended = Timestamp::now();
         self.evidence.host.extend(self.host.look());
+        self.evidence.processors = self.host.processors();
+        self.evidence.gauge_scrapes = witness.gauge_scrapes();
         self.look_at_alertmanager().await?;
         self.look_at_receiver().await;
         self.evidence.witness = self.witnessed(witness);

@@ -1,31 +1,42 @@
-//! The harness's own end points on loopback: the gauge that numbers drills, and a webhook beside each real one.
+//! The harness's own end points on loopback: the gauge that numbers drills, synthetic gauges, and a webhook beside each
+//! real one.
 //!
 //! The witness only corroborates: the receiver's own word is what counts.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::evidence::{Notification, NotifiedAlert};
+use super::planted::{Planted, Setting, Until};
+use crate::evidence::{GaugeScrape, Notification, NotifiedAlert};
 
 /// Alertmanager sends at most so many bytes: thousands of alerts.
 const LARGEST_NOTIFICATION: usize = 16 << 20;
+/// Prometheus says with each scrape how long it waits; nobody else does.
+const OF_A_SCRAPE: &str = "x-prometheus-scrape-timeout-seconds";
 
 #[derive(Debug, Default)]
 struct Heard {
     drill: AtomicU32,
+    planted: Mutex<Planted>,
     notifications: Mutex<Vec<(Notification, String)>>,
+}
+
+impl Heard {
+    fn planted(&self) -> MutexGuard<'_, Planted> {
+        self.planted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The running end points.
@@ -47,6 +58,7 @@ impl Witness {
         let heard = Arc::new(Heard::default());
         let router = Router::new()
             .route("/metrics", get(metrics))
+            .route("/planted/{gauge}", put(set_gauge).delete(end_gauge))
             .route("/witness/{receiver}/{index}", post(notified))
             .layer(DefaultBodyLimit::max(LARGEST_NOTIFICATION))
             .with_state(Arc::clone(&heard));
@@ -73,6 +85,16 @@ impl Witness {
         self.heard.drill.store(number, Ordering::SeqCst);
     }
 
+    /// Exposes these synthetic gauges at 0, and no others: those of the drill that now begins.
+    pub fn set_gauges<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        self.heard.planted().begin(names);
+    }
+
+    /// Every scrape of the synthetic gauges by Prometheus since they were exposed, oldest first.
+    pub fn gauge_scrapes(&self) -> Vec<GaugeScrape> {
+        self.heard.planted().scrapes()
+    }
+
     /// All notifications so far, oldest first, each with its raw body.
     pub fn notifications(&self) -> Vec<(Notification, String)> {
         self.heard.notifications.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -92,12 +114,28 @@ impl Witness {
     }
 }
 
-async fn metrics(State(heard): State<Arc<Heard>>) -> impl IntoResponse {
+async fn metrics(State(heard): State<Arc<Heard>>, headers: HeaderMap) -> impl IntoResponse {
     let drill = heard.drill.load(Ordering::SeqCst);
+    let planted = heard.planted().exposed(Timestamp::now(), headers.contains_key(OF_A_SCRAPE));
     let body = format!(
-        "# HELP firedrill_run Number of the drill that runs now.\n# TYPE firedrill_run gauge\nfiredrill_run {drill}\n"
+        "{planted}# HELP firedrill_run Number of the drill that runs now.\n# TYPE firedrill_run gauge\nfiredrill_run {drill}\n"
     );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], body)
+}
+
+async fn set_gauge(
+    State(heard): State<Arc<Heard>>,
+    Path(gauge): Path<String>,
+    Json(setting): Json<Setting>,
+) -> Result<Json<Until>, StatusCode> {
+    heard.planted().set(&gauge, setting, Timestamp::now()).map(Json).ok_or(StatusCode::BAD_REQUEST)
+}
+
+async fn end_gauge(
+    State(heard): State<Arc<Heard>>,
+    Path(gauge): Path<String>,
+) -> Result<Json<Until>, StatusCode> {
+    heard.planted().end(&gauge, Timestamp::now()).map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn notified(
@@ -219,6 +257,33 @@ mod tests {
         let heard = witness.notifications();
         assert_eq!(heard.len(), 1);
         assert_eq!(heard[0].0.receiver, "pager");
+        witness.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_synthetic_gauge_is_set_for_a_time_and_ended_and_scrapes_of_prometheus_are_noted() {
+        let witness = Witness::start(TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap();
+        witness.set_gauges(["default"]);
+        let url = |path: &str| format!("http://{}{path}", witness.address());
+        let client = reqwest::Client::new();
+        let scraped = async || {
+            let scrape = client.get(url("/metrics")).header(OF_A_SCRAPE, "10");
+            let text = scrape.send().await.unwrap().text().await.unwrap();
+            text.lines().find(|line| line.starts_with("firedrill_planted")).unwrap().to_owned()
+        };
+        let set = |body: &'static str| {
+            let order = client.put(url("/planted/default")).header("content-type", "application/json");
+            order.body(body).send()
+        };
+        assert_eq!(client.delete(url("/planted/default")).send().await.unwrap().status(), 404);
+        assert_eq!(set(r#"{"value": 1e999, "for_ms": 60000}"#).await.unwrap().status(), 400);
+        assert_eq!(set(r#"{"value": 2.5, "for_ms": 60000}"#).await.unwrap().status(), 200);
+        assert_eq!(scraped().await, "firedrill_planted{gauge=\"default\"} 2.5");
+        assert_eq!(client.delete(url("/planted/default")).send().await.unwrap().status(), 200);
+        assert_eq!(scraped().await, "firedrill_planted{gauge=\"default\"} 0");
+        client.get(url("/metrics")).send().await.unwrap();
+        let noted: Vec<f64> = witness.gauge_scrapes().iter().map(|one| one.value).collect();
+        assert_eq!(noted, [2.5, 0.0]);
         witness.stop().await;
     }
 }

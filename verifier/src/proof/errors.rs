@@ -48,9 +48,9 @@ mod tests {
         for bin in &mut evidence.ledger.as_mut().unwrap().rows[0].bins {
             bin.status = 200;
         }
-        assert!(of_effect(fault, &record, &evidence).unwrap_err().starts_with("0 of 800"));
+        assert!(of_effect(fault, &record, &evidence).unwrap_err().sentence.starts_with("0 of 800"));
         evidence.ledger.as_mut().unwrap().rows.clear();
-        assert!(of_effect(fault, &record, &evidence).unwrap_err().contains("no request"));
+        assert!(of_effect(fault, &record, &evidence).unwrap_err().sentence.contains("no request"));
         evidence.ledger = None;
         assert!(of_effect(fault, &record, &evidence).is_err());
     }

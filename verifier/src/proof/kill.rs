@@ -38,9 +38,9 @@ mod tests {
 
     use super::*;
     use crate::checks::fixtures::{self, at};
-    use crate::proof::of_effect;
+    use crate::proof::{Unproved, of_effect};
 
-    fn proved(witnessed: bool, seen: &[(i64, &str, u32)]) -> Result<String, String> {
+    fn proved(witnessed: bool, seen: &[(i64, &str, u32)]) -> Result<String, Unproved> {
         let mut evidence = fixtures::alert_evidence();
         evidence.faults[0].witnessed = witnessed.then(|| "process 7 ended by signal 9".to_owned());
         evidence.parts = seen

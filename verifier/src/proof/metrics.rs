@@ -68,13 +68,13 @@ mod tests {
 
     use super::*;
     use crate::checks::fixtures::{self, at};
-    use crate::proof::of_effect;
+    use crate::proof::{Unproved, of_effect};
 
     fn routes(names: &[&str]) -> MetricsFound {
         MetricsFound::Routes(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
-    fn proved(how: BadMetrics, before: MetricsFound, during: MetricsFound) -> Result<String, String> {
+    fn proved(how: BadMetrics, before: MetricsFound, during: MetricsFound) -> Result<String, Unproved> {
         let mut evidence = fixtures::alert_evidence();
         let look = |ms, found| MetricsLook { at: at(ms), service: "user".parse().unwrap(), found };
         evidence.metrics_looks = vec![look(9_000, before), look(14_000, during)];

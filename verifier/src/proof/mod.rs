@@ -2,6 +2,8 @@
 //! the fault's own switch.
 
 mod errors;
+mod gauge;
+mod host;
 mod kill;
 mod metrics;
 mod processes;
@@ -11,4 +13,4 @@ mod slowness;
 mod verdict;
 
 pub(crate) use verdict::of_effect;
-pub use verdict::proof_of_effect;
+pub use verdict::{Unproved, proof_of_effect};

@@ -81,14 +81,14 @@ mod tests {
 
     use super::*;
     use crate::checks::fixtures::{self, at};
-    use crate::proof::of_effect;
+    use crate::proof::{Unproved, of_effect};
 
     /// One look a second; the fault lasts from 10 s to 18 s.
     fn proved(
         fault: &Fault,
         resident: impl Fn(i64) -> u64,
         cpu: impl Fn(i64) -> u64,
-    ) -> Result<String, String> {
+    ) -> Result<String, Unproved> {
         let mut evidence = fixtures::alert_evidence();
         evidence.parts = (0..30)
             .map(|second| PartSample {

@@ -48,9 +48,9 @@ mod tests {
     use super::*;
     use crate::checks::fixtures;
     use crate::evidence::Evidence;
-    use crate::proof::of_effect;
+    use crate::proof::{Unproved, of_effect};
 
-    fn silent(change: impl FnOnce(&mut Evidence)) -> Result<String, String> {
+    fn silent(change: impl FnOnce(&mut Evidence)) -> Result<String, Unproved> {
         let mut evidence = fixtures::alert_evidence();
         let row = &mut evidence.ledger.as_mut().unwrap().rows[0];
         row.bins.retain(|bin| !(1_000..1_800).contains(&bin.index));

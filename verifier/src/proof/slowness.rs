@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::checks::fixtures;
     use crate::evidence::Evidence;
-    use crate::proof::of_effect;
+    use crate::proof::{Unproved, of_effect};
     use firedrill_drill::Fault;
 
     fn slowed(during_us: u32, before_us: u32) -> Evidence {
@@ -88,7 +88,7 @@ mod tests {
         evidence
     }
 
-    fn latency(route: Option<&str>, evidence: &Evidence) -> Result<String, String> {
+    fn latency(route: Option<&str>, evidence: &Evidence) -> Result<String, Unproved> {
         let fault = Fault::Latency {
             service: "user".parse().unwrap(),
             added: Duration::from_millis(400),
@@ -109,7 +109,7 @@ mod tests {
     fn requests_that_do_not_wait_or_always_did_prove_nothing() {
         assert!(latency(None, &slowed(100_000, 1_000)).is_err());
         assert!(latency(None, &slowed(401_000, 401_000)).is_err());
-        assert!(latency(Some("/users"), &slowed(401_000, 1_000)).unwrap_err().starts_with("0 of 0"));
+        assert!(latency(Some("/users"), &slowed(401_000, 1_000)).unwrap_err().sentence.starts_with("0 of 0"));
     }
 
     #[test]

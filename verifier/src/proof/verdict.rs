@@ -1,21 +1,46 @@
 //! Which proof a kind of fault needs.
 
+use std::fmt;
+
 use firedrill_drill::Fault;
-use firedrill_record::FaultRecord;
+use firedrill_record::{FaultRecord, Reason};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{errors, kill, metrics, processes, silence, slowness};
+use super::{errors, gauge, host, kill, metrics, processes, silence, slowness};
 use crate::cause;
 use crate::evidence::Evidence;
 use crate::plan::Plan;
+
+/// Why a fault is not proved to have had its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproved {
+    /// What nothing can be judged for: that there was no effect, or that the host was busy by itself.
+    pub reason: Reason,
+    /// A sentence with its numbers.
+    pub sentence: String,
+}
+
+impl From<String> for Unproved {
+    /// There was no effect, or nobody saw it.
+    fn from(sentence: String) -> Self {
+        Self { reason: Reason::FaultWithoutEffect, sentence }
+    }
+}
+
+impl fmt::Display for Unproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
 
 /// The proof that the fault at `position` of the plan had an effect: a sentence with its numbers.
 ///
 /// # Errors
 /// Why there is none, in a sentence.
-pub fn proof_of_effect(plan: &Plan, evidence: &Evidence, position: usize) -> Result<String, String> {
-    let (_, fault) = plan.faults.get(position).ok_or("the plan has no such fault")?;
-    let (record, _) = cause::as_it_was(plan, evidence, position).ok_or("the fault was never injected")?;
+pub fn proof_of_effect(plan: &Plan, evidence: &Evidence, position: usize) -> Result<String, Unproved> {
+    let (_, fault) = plan.faults.get(position).ok_or_else(|| "the plan has no such fault".to_owned())?;
+    let (record, _) = cause::as_it_was(plan, evidence, position)
+        .ok_or_else(|| "the fault was never injected".to_owned())?;
     of_effect(fault, &record, evidence)
 }
 
@@ -23,10 +48,14 @@ pub fn proof_of_effect(plan: &Plan, evidence: &Evidence, position: usize) -> Res
 ///
 /// # Errors
 /// Why there is none, in a sentence.
-pub(crate) fn of_effect(fault: &Fault, record: &FaultRecord, evidence: &Evidence) -> Result<String, String> {
+pub(crate) fn of_effect(
+    fault: &Fault,
+    record: &FaultRecord,
+    evidence: &Evidence,
+) -> Result<String, Unproved> {
     let span = Span::of(record, evidence)?;
     let ledger = || evidence.ledger.as_ref().ok_or_else(|| "there is no ledger of the load".to_owned());
-    match fault {
+    let proof = match fault {
         Fault::Errors { service, ratio, .. } => errors::proof(service, *ratio, &span, ledger()?),
         Fault::Latency { service, added, route, .. } => {
             slowness::of_answers(service, route.as_deref(), *added, &span, ledger()?)
@@ -41,7 +70,10 @@ pub(crate) fn of_effect(fault: &Fault, record: &FaultRecord, evidence: &Evidence
             metrics::proof(service, *how, &span, &evidence.metrics_looks)
         }
         Fault::Kill { part, .. } => kill::proof(part, record, &span, &evidence.parts),
-    }
+        Fault::HostCpu { cores, .. } => return host::proof(*cores, &span, evidence),
+        Fault::Gauge { name, value, .. } => gauge::proof(name, *value, &span, &evidence.gauge_scrapes),
+    };
+    proof.map_err(Unproved::from)
 }
 
 /// When a fault was certainly there, and a time of the same length before it.

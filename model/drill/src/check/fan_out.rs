@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use crate::fault::Fault;
 use crate::journey::{FanOutStatus, Step};
 use crate::load::Load;
-use crate::plan::{Action, Fault, Timed};
+use crate::plan::{Action, Timed};
 
 /// With which a service answers when it fails by itself or relays that failure.
 pub(super) const SERVER_ERROR: u16 = 500;
@@ -70,6 +71,10 @@ fn doubtful(fault: &Fault, step: &Step, named: &BTreeSet<String>) -> Option<Rang
         // What no journey names may be what every service stands on, as Redis is.
         Fault::Kill { part, .. } => (is_own || is_asked || !named.contains(part)).then_some(FAILURES),
         // They answer what they always do.
-        Fault::Memory { .. } | Fault::Cpu { .. } | Fault::BadMetrics { .. } => None,
+        Fault::Memory { .. }
+        | Fault::Cpu { .. }
+        | Fault::BadMetrics { .. }
+        | Fault::HostCpu { .. }
+        | Fault::Gauge { .. } => None,
     }
 }

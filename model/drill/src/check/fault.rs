@@ -6,13 +6,13 @@ use firedrill_record::ServiceName;
 
 use super::problems::{Checked, Problems, optional};
 use super::step::check_template;
-use crate::plan::{BadMetrics, Fault};
+use crate::fault::{BadMetrics, Fault};
 use crate::source::Place;
 use crate::spelling;
 use crate::units::{ByteSize, Ratio};
 use crate::written::{
-    BadMetricsText, CpuText, ErrorsText, FaultText, HangText, KillText, LatencyText, MemoryText, RefuseText,
-    SlowBodyText,
+    BadMetricsText, CpuText, ErrorsText, FaultText, GaugeText, HangText, HostCpuText, KillText, LatencyText,
+    MemoryText, RefuseText, SlowBodyText,
 };
 use crate::yaml::At;
 
@@ -20,6 +20,8 @@ use crate::yaml::At;
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 /// The most that a service's memory can be made to grow.
 const LARGEST_GROWTH: u64 = 1 << 30;
+/// More processors than any host that a drill runs on has.
+const MOST_PROCESSORS: u32 = 1024;
 
 /// The fault, and where the part that it breaks is named.
 pub(super) fn check_fault(fault: FaultText, problems: &mut Problems<'_>) -> Checked<(Fault, Place)> {
@@ -69,6 +71,20 @@ pub(super) fn check_fault(fault: FaultText, problems: &mut Problems<'_>) -> Chec
             let (place, named, lasts) = ends(&part, &lasts, problems);
             Ok((Fault::Kill { part: named?.into(), lasts: lasts? }, place))
         }
+        FaultText::HostCpu(HostCpuText { cores, lasts }) => {
+            let place = lasts.place;
+            let cores = optional(cores, |cores| problems.in_range(&cores, "processors", 1..=MOST_PROCESSORS));
+            let lasts = problems.positive_duration(&lasts);
+            Ok((Fault::HostCpu { cores: cores?, lasts: lasts? }, place))
+        }
+        FaultText::Gauge(GaugeText { name, value, lasts }) => {
+            let place = value.place;
+            let name = optional(name, |name| check_gauge_name(&name, problems));
+            let value = check_gauge(&value, problems);
+            let lasts = problems.positive_duration(&lasts);
+            let name = name?.unwrap_or_else(|| Fault::DEFAULT_GAUGE.to_owned());
+            Ok((Fault::Gauge { name, value: value?, lasts: lasts? }, place))
+        }
     }
 }
 
@@ -107,6 +123,28 @@ fn check_growth(text: &At<String>, problems: &mut Problems<'_>) -> Checked<u64> 
     }
     let message = format!("memory that grows by {}", text.value);
     Err(problems.report(text.place, message, "out of range", "write 1B to 1GiB"))
+}
+
+/// By the rule of services' names, so that nothing in one has to be escaped anywhere.
+fn check_gauge_name(text: &At<String>, problems: &mut Problems<'_>) -> Checked<String> {
+    if text.value.parse::<ServiceName>().is_ok() {
+        return Ok(text.value.clone());
+    }
+    let message = format!("`{}` is not a name for a gauge", text.value);
+    let help = "a name has 1 to 100 lower-case letters, digits and inner hyphens";
+    Err(problems.report(text.place, message, "not allowed", help))
+}
+
+fn check_gauge(value: &At<f64>, problems: &mut Problems<'_>) -> Checked<f64> {
+    if !value.value.is_finite() {
+        let message = format!("a gauge at {}", value.value);
+        return Err(problems.report(value.place, message, "not a number", "write a number, like 1"));
+    }
+    if value.value == 0.0 {
+        let help = "write another value than 0, which it has without the fault";
+        return Err(problems.report(value.place, "a fault that breaks nothing", "as without it", help));
+    }
+    Ok(value.value)
 }
 
 fn check_how(text: &At<String>, problems: &mut Problems<'_>) -> Checked<BadMetrics> {

@@ -2,7 +2,8 @@
 
 use super::fault::check_fault;
 use super::problems::{Checked, Problems, all};
-use crate::plan::{Action, Fault, Timed};
+use crate::fault::Fault;
+use crate::plan::{Action, Timed};
 use crate::source::Place;
 use crate::written::TimedText;
 use crate::yaml::At;

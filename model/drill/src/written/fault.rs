@@ -29,6 +29,10 @@ pub(crate) enum FaultText {
     BadMetrics(BadMetricsText),
     /// A part of the stack is killed, and started again when the fault ends.
     Kill(KillText),
+    /// Processors of the host are kept busy, at the lowest priority.
+    HostCpu(HostCpuText),
+    /// The gauge `firedrill_planted` of the harness itself has a value: synthetic, for conditions at their border.
+    Gauge(GaugeText),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -164,6 +168,34 @@ pub(crate) struct KillText {
     #[schemars(regex(pattern = notation::NAME))]
     pub(crate) part: At<String>,
     /// How long it stays away, in drill time.
+    #[serde(rename = "for")]
+    #[schemars(regex(pattern = notation::DURATION))]
+    pub(crate) lasts: At<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "HostCpu")]
+pub(crate) struct HostCpuText {
+    /// How many processors; all that the host has without it.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) cores: Option<At<u32>>,
+    /// How long, in drill time; at most 15m of wall time.
+    #[serde(rename = "for")]
+    #[schemars(regex(pattern = notation::DURATION))]
+    pub(crate) lasts: At<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Gauge")]
+pub(crate) struct GaugeText {
+    /// The value of its label `gauge`; `default` without it.
+    #[schemars(regex(pattern = notation::NAME))]
+    pub(crate) name: Option<At<String>>,
+    /// Its value meanwhile; it is 0 otherwise.
+    pub(crate) value: At<f64>,
+    /// How long, in drill time.
     #[serde(rename = "for")]
     #[schemars(regex(pattern = notation::DURATION))]
     pub(crate) lasts: At<String>,

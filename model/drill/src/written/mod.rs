@@ -13,7 +13,7 @@ pub(crate) use drill::{
     MetricText, MustBeText, QuietText, TimedText, TruthText, UsersText,
 };
 pub(crate) use fault::{
-    BadMetricsText, CpuText, ErrorsText, FaultText, HangText, KillText, LatencyText, MemoryText, RefuseText,
-    SlowBodyText,
+    BadMetricsText, CpuText, ErrorsText, FaultText, GaugeText, HangText, HostCpuText, KillText, LatencyText,
+    MemoryText, RefuseText, SlowBodyText,
 };
 pub(crate) use journey::{FanOutText, JourneyText, PaceText, StepText};

@@ -3,7 +3,8 @@
 use firedrill_record::Reason;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::plan::{Backend, BadMetrics};
+use crate::fault::BadMetrics;
+use crate::plan::Backend;
 
 pub(super) const DURATION: &str = r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$";
 pub(super) const RATE: &str = r"^\d+(\.\d+)?/[smh]$";

@@ -121,7 +121,7 @@ pub(super) fn follow<'a>(
         if let Err(why) = proof::of_effect(fault, &record, evidence)
             && over
         {
-            return Err(judged(Reason::FaultWithoutEffect, why));
+            return Err(judged(why.reason, why.sentence));
         }
         if let Some(why) = baseline.as_ref().and_then(|it| alert.too_few_events(it)) {
             return Err(judged(Reason::TooFewEvents, why));
@@ -162,7 +162,9 @@ fn lasts(plan: &Plan, fault: &Fault, record: Option<&FaultRecord>) -> f64 {
             | Fault::SlowBody { .. }
             | Fault::Memory { .. }
             | Fault::Cpu { .. }
-            | Fault::BadMetrics { .. },
+            | Fault::BadMetrics { .. }
+            | Fault::HostCpu { .. }
+            | Fault::Gauge { .. },
         ) => planned,
     }
 }

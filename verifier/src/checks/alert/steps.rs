@@ -228,7 +228,12 @@ fn delays_webhooks_by(plan: &Plan, fault: &Fault) -> Option<Duration> {
             Some(Duration::ZERO)
         }
         Fault::Latency { added, .. } => Some(*added),
-        Fault::SlowBody { .. } | Fault::Memory { .. } | Fault::Cpu { .. } | Fault::BadMetrics { .. } => None,
+        Fault::SlowBody { .. }
+        | Fault::Memory { .. }
+        | Fault::Cpu { .. }
+        | Fault::BadMetrics { .. }
+        | Fault::HostCpu { .. }
+        | Fault::Gauge { .. } => None,
     }
 }
 
