@@ -4,9 +4,11 @@
 mod capacity;
 mod cli;
 mod commands;
+mod comparison;
 mod failure;
 mod run;
 mod soak;
+mod trials;
 mod up;
 
 pub use cli::main;

@@ -3,6 +3,7 @@
 mod built_in;
 mod capacity;
 mod check;
+mod compare;
 mod completions;
 mod conducted;
 mod down;
@@ -15,11 +16,13 @@ mod schema;
 mod selection;
 mod soak;
 mod status;
+mod trials;
 mod up;
 mod written_reports;
 
 pub(crate) use capacity::capacity;
 pub(crate) use check::check;
+pub(crate) use compare::compare_runs;
 pub(crate) use completions::completions;
 pub(crate) use down::down;
 pub(crate) use judge::judge;
@@ -30,4 +33,5 @@ pub(crate) use run::run;
 pub(crate) use schema::schema;
 pub(crate) use soak::soak;
 pub(crate) use status::status;
+pub(crate) use trials::trials;
 pub(crate) use up::up;
