@@ -14,6 +14,7 @@ use firedrill_rulebook::parse_duration;
 
 use crate::commands;
 use crate::speed::Speed;
+use crate::trials::{MOST_TRIALS, spin};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +26,7 @@ Examples:
   firedrill soak --for 8h
   firedrill capacity
   firedrill scale stack/config/rules --speed auto
+  firedrill trials scenarios/trials --count 5
   firedrill up
   firedrill judge latest
   firedrill restore
@@ -74,6 +76,24 @@ Exit codes:
   2  a file or the command line is invalid, or the factor makes an interval shorter than 250 ms; nothing was written
   3  the scaled files or the report could not be written";
 
+const TRIALS_EXAMPLES: &str = "\
+Examples:
+  firedrill trials scenarios/trials --count 5
+  firedrill trials scenarios/trials --count 50 --busy 4 --seed 7 --json trials.json
+
+Exit codes are those of `firedrill run`: 0 only when every trial passed.";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  firedrill compare 20261122t142300z-7f3a latest
+
+Exit codes:
+  0  the same verdicts, and every segment within two scrape intervals
+  1  a verdict or a segment differs
+  2  a run cannot be read
+  3  the comparison cannot be written
+  4  something is missing in one of the runs: it cannot be told";
+
 const UP_EXAMPLES: &str = "\
 Examples:
   firedrill up
@@ -107,6 +127,9 @@ Exit codes:
 
 /// The flag by which `up` starts the owner of the stack.
 pub(crate) const DETACHED: &str = "--detached";
+
+/// The command by which trials start busy loops beside them.
+pub(crate) const BUSY_LOOPS: &str = "busy-loops";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -148,6 +171,30 @@ enum Command {
     /// Show what compressing time makes of each rule of rule files, and write them compressed
     #[command(after_help = SCALE_EXAMPLES)]
     Scale(ScaleArguments),
+    /// Repeat drills on one stack, and show predicted windows beside what was observed over all trials
+    #[command(after_help = TRIALS_EXAMPLES)]
+    Trials(TrialsArguments),
+    /// Compare two runs of the same drills at two speeds in drill time
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare {
+        /// A run's folder or id, or `latest`.
+        one: String,
+        /// Another one.
+        other: String,
+        /// Write the comparison as JSON into this file; `-` is stdout, then the table is left out.
+        #[arg(long, value_name = "FILE")]
+        json: Option<OsString>,
+    },
+    /// Keep processors busy until standard input ends
+    #[command(name = BUSY_LOOPS, hide = true)]
+    BusyLoops {
+        /// How many loops.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=MOST_BUSY_LOOPS))]
+        loops: u32,
+        /// How long at the longest.
+        #[arg(long, value_parser = parse_drill_duration)]
+        most: Duration,
+    },
     /// Bring a stack up in real time and leave it running, on the ports of the deployed configuration
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArguments),
@@ -327,6 +374,28 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// More busy loops than this say nothing more.
+const MOST_BUSY_LOOPS: i64 = 64;
+
+/// Arguments of `firedrill trials`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrialsArguments {
+    /// Drill files or folders of them.
+    #[arg(required = true, value_name = "DRILL")]
+    pub(crate) drills: Vec<PathBuf>,
+    /// How often each drill is repeated.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_TRIALS)))]
+    pub(crate) count: u32,
+    /// Run the second half of the trials beside so many busy loops.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_BUSY_LOOPS))]
+    pub(crate) busy: Option<u32>,
+    /// By how much time is compressed, 1 to 60, or `auto`; the drill says otherwise, else 60.
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) speed: Option<Speed>,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
 /// Arguments of `firedrill up`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UpArguments {
@@ -427,6 +496,12 @@ pub fn main() -> ExitCode {
         Command::Soak(arguments) => commands::soak(&arguments, &talk),
         Command::Capacity(arguments) => commands::capacity(&arguments, &talk),
         Command::Scale(arguments) => commands::scale(&arguments, &talk),
+        Command::Trials(arguments) => commands::trials(&arguments, &talk),
+        Command::Compare { one, other, json } => commands::compare_runs(&one, &other, json.as_deref(), &talk),
+        Command::BusyLoops { loops, most } => {
+            spin(loops, most);
+            Ok(0)
+        }
         Command::Up(arguments) => commands::up(&arguments, &talk),
         Command::Status => commands::status(&talk),
         Command::Down => commands::down(),

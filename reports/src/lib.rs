@@ -6,6 +6,7 @@
 //! prints.
 
 mod capacity_report;
+mod comparison_report;
 mod destination;
 mod drill_report;
 mod expectations;
@@ -25,10 +26,12 @@ mod scale_json;
 mod scale_report;
 mod soak_report;
 mod status;
+mod trials_report;
 mod wording;
 mod wrapping;
 mod xml;
 
+pub use comparison_report::render_comparison;
 pub use destination::{Destination, Format, ReportError, print, write_report, write_text};
 pub use json::render_json;
 pub use junit::render_junit;

@@ -45,6 +45,8 @@ pub(super) struct DrillRun<'a> {
     pub(super) number: u32,
     pub(super) stack_number: usize,
     pub(super) seed: u64,
+    /// Name and id of a process that the harness runs beside the drill.
+    pub(super) beside: Option<(&'static str, u32)>,
     pub(super) run: RunId,
     pub(super) speed: u32,
     pub(super) firedrill: &'a FiredrillConfig,

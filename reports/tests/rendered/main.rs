@@ -1,6 +1,8 @@
 //! Reports as their readers get them, made from records of runs that ended in different ways.
 
 #[cfg(test)]
+mod comparison;
+#[cfg(test)]
 mod junit;
 #[cfg(test)]
 mod markdown;
