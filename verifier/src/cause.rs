@@ -22,6 +22,8 @@ enum Signal<'a> {
     Gauge(&'a str),
     /// That series are there at all.
     Presence,
+    /// How busy the host's processors are.
+    Processors,
     /// Anything else: any fault may move it.
     Unknown,
 }
@@ -30,6 +32,11 @@ impl<'a> Signal<'a> {
     fn of(shape: &'a Shape) -> Self {
         let name = |selector: &'a SelectorInfo| selector.metric.as_deref().unwrap_or_default();
         match shape {
+            Shape::Ratio { bad: selector, .. } | Shape::RateThreshold { selector, .. }
+                if name(selector).starts_with("node_cpu") =>
+            {
+                Self::Processors
+            }
             Shape::Ratio { .. } => Self::Errors,
             Shape::Quantile { .. } => Self::Latency,
             Shape::Gauge { selector, .. } => Self::Gauge(name(selector)),
@@ -63,6 +70,7 @@ impl<'a> Signal<'a> {
                 | Fault::BadMetrics { .. } => false,
             },
             Self::Presence => breaks_scrapes(fault) || matches!(fault, Fault::BadMetrics { .. }),
+            Self::Processors => matches!(fault, Fault::HostCpu { .. }),
             Self::Unknown => true,
         }
     }
@@ -81,7 +89,7 @@ impl<'a> Signal<'a> {
                 | Fault::Gauge { .. } => false,
             },
             Self::Latency => self.moved_by(fault),
-            Self::Gauge(_) | Self::Presence => false,
+            Self::Gauge(_) | Self::Presence | Self::Processors => false,
             Self::Unknown => true,
         }
     }
@@ -111,7 +119,6 @@ fn breaks_scrapes(fault: &Fault) -> bool {
 pub(crate) fn is_immediate(metric: Option<&str>, fault: &Fault) -> bool {
     match metric {
         Some("up") => breaks_scrapes(fault),
-        Some(Fault::GAUGE_METRIC) => matches!(fault, Fault::Gauge { .. }),
         Some(metric) if metric.ends_with("_up") => matches!(fault, Fault::Kill { .. }),
         Some(_) | None => false,
     }
@@ -238,6 +245,18 @@ mod tests {
             cause(ERROR_RATE, Some("gateway"), &[kill("auth"), errors("gateway")]),
             "errors 30% on gateway"
         );
+    }
+
+    #[test]
+    fn processors_are_busy_because_of_the_burner_and_a_planted_gauge_is_its_own_cause() {
+        let burner = Fault::HostCpu { cores: None, lasts: LASTS };
+        let gauge = Fault::Gauge { name: Fault::DEFAULT_GAUGE.to_owned(), value: 1.0, lasts: LASTS };
+        let faults = [errors("user"), gauge.clone(), burner.clone()];
+        let cpu = "100 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[5s])) * 100 > 80";
+        assert_eq!(cause(cpu, None, &faults), burner.to_string());
+        let share = "sum(rate(node_cpu_seconds_total{mode!=\"idle\"}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8";
+        assert_eq!(cause(share, None, &faults), burner.to_string());
+        assert_eq!(cause("firedrill_planted > 0", None, &faults), gauge.to_string());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use firedrill_record::Reason;
 
-use crate::alert_plan::AlertPlan;
+use crate::alert_plan::{AlertPlan, Muting};
 use crate::evidence::{Evidence, NotifiedAlert};
 use crate::life_cycle::LifeCycle;
 
@@ -149,12 +149,11 @@ fn never_delivered(alert: &AlertPlan, evidence: &Evidence) -> Diagnosis {
         let by = one.silenced_by.join(", ");
         return (Reason::Silenced, format!("{name} was silenced by {by}"), None);
     }
-    if alert.always_muted {
-        let intervals = alert.route.mute_time_intervals.join(", ");
+    if let Muting::Always(why) = alert.muting(evidence.began, evidence.ended) {
         return (
             Reason::Muted,
-            format!("{} mutes {name} at all times through {intervals}", alert.route.path),
-            Some("take the mute time interval off the route".to_owned()),
+            format!("{} is silent for {name} all the time: {why}", alert.route.path),
+            Some("take the time interval off the route".to_owned()),
         );
     }
     if let Err(error) = &evidence.notifications {

@@ -87,6 +87,9 @@ pub struct LiveConfiguration {
     pub alertmanager_yaml: String,
     /// The loaded rules, in the order of their groups.
     pub rules: Vec<LiveRule>,
+    /// Seconds after which Prometheus sends an alert again (`--rules.alert.resend-delay`); none when it was not read.
+    #[serde(default)]
+    pub resend_delay: Option<f64>,
 }
 
 /// An alert as Alertmanager showed it, each change once.
@@ -192,6 +195,15 @@ pub struct HostSample {
     pub at: Timestamp,
     /// Share of the processor time of all cores that was not idle in the interval, 0 to 1.
     pub busy: f64,
+}
+
+/// How late the harness's own timers rang.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LatenessSample {
+    /// End of the interval; it began with the sample before.
+    pub at: Timestamp,
+    /// Seconds that the latest one of the interval was late.
+    pub worst: f64,
 }
 
 /// The harness's own look at one process of the stack.
@@ -337,6 +349,15 @@ pub struct Evidence {
     pub metric_probes: Vec<MetricProbe>,
     /// The host's processors.
     pub host: Vec<HostSample>,
+    /// The harness's own timers.
+    #[serde(default)]
+    pub lateness: Vec<LatenessSample>,
+    /// The longest scrape of each job since the drill began, in seconds, by Prometheus's own count.
+    #[serde(default = "never_asked")]
+    pub longest_scrapes: Gathered<BTreeMap<String, f64>>,
+    /// Alerts that Prometheus could not send to Alertmanager since the drill began, by its own counters.
+    #[serde(default = "never_asked")]
+    pub lost_alerts: Gathered<f64>,
     /// `scrape_samples_post_metric_relabeling` of every target at the end.
     #[serde(default = "never_asked")]
     pub scrape_sizes: Gathered<Vec<Series>>,
@@ -394,6 +415,9 @@ impl Evidence {
             rule_probes: Vec::new(),
             metric_probes: Vec::new(),
             host: Vec::new(),
+            lateness: Vec::new(),
+            longest_scrapes: never_asked(),
+            lost_alerts: never_asked(),
             scrape_sizes: never_asked(),
             parts: Vec::new(),
             metrics_looks: Vec::new(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use firedrill_record::Labels;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::deadline::Clockwork;
 use crate::evidence::{AlertmanagerSighting, Evidence, Notification, NotifiedAlert, Series};
 
 /// When an alert passed each state; none for what was never seen.
@@ -16,8 +17,12 @@ pub(crate) struct LifeCycle {
     pub pending: Option<Timestamp>,
     /// First evaluation at which it fired.
     pub firing: Option<Timestamp>,
-    /// When Alertmanager had it.
+    /// Evaluations that Prometheus left out just before it fired.
+    pub skipped: u32,
+    /// When Alertmanager had it; the evaluation at which it fired when that is not known.
     pub received: Option<Timestamp>,
+    /// Whether Alertmanager showed a resend only, so that it had the alert at some time soon after it fired.
+    pub shown_again: bool,
     /// When the receiver had the firing notification.
     pub delivered: Option<Timestamp>,
     /// First evaluation after it fired at which it no longer did.
@@ -63,7 +68,7 @@ fn ms(seconds: f64) -> i64 {
 }
 
 impl LifeCycle {
-    /// Follows `subject` through `evidence` after `cause`, its rule being evaluated every `evaluation` seconds.
+    /// Follows `subject` through `evidence` after `cause`, its rule and its route having these intervals.
     ///
     /// Several alerts may carry the expected labels: each is followed on its own, and the one that came furthest is the
     /// one that counts.
@@ -71,8 +76,7 @@ impl LifeCycle {
         subject: &Subject<'_>,
         evidence: &Evidence,
         cause: Timestamp,
-        evaluation: f64,
-        group_wait: f64,
+        clockwork: &Clockwork,
     ) -> Self {
         let identities: BTreeSet<Labels> = evidence
             .alerts
@@ -85,9 +89,9 @@ impl LifeCycle {
                 labels
             })
             .collect();
-        let lives = identities.iter().map(|labels| {
-            Self::follow_one(&Subject { labels, ..*subject }, evidence, cause, evaluation, group_wait)
-        });
+        let lives = identities
+            .iter()
+            .map(|labels| Self::follow_one(&Subject { labels, ..*subject }, evidence, cause, clockwork));
         let active_before = |life: &Self| life.active_before;
         let lives: Vec<Self> = lives.collect();
         if let Some(early) = lives.iter().find(|life| active_before(life)) {
@@ -113,23 +117,20 @@ impl LifeCycle {
         subject: &Subject<'_>,
         evidence: &Evidence,
         cause: Timestamp,
-        evaluation: f64,
-        group_wait: f64,
+        clockwork: &Clockwork,
     ) -> Self {
         let mut life = Self::default();
         let series = evidence.alerts.as_deref().unwrap_or_default();
         life.active_before = was_active(subject, series, evidence.settled, cause);
-        life.read_samples(subject, series, cause, evaluation, evidence.evaluated_until);
+        life.read_samples(subject, series, cause, clockwork.evaluation, evidence.evaluated_until);
         let Some(firing) = life.firing else { return life };
         life.received = received(subject, &evidence.alertmanager, firing);
         let notifications = evidence.notifications.as_deref().unwrap_or_default();
         life.delivered = delivered(subject, notifications, "firing", firing).map(|(at, _)| at);
         if let Some(delivered_at) = life.delivered {
-            // Alertmanager shows when it last got an alert: what lies later than the notification allows was a resend,
-            // and the first time is only known to lie after the alert fired.
-            let latest = SignedDuration::try_from_secs_f64(group_wait).unwrap_or_default();
-            if life.received.is_some_and(|received| received + latest - SAME_START > delivered_at) {
+            if life.received.is_some_and(|shown| is_resend(shown, firing, delivered_at, clockwork)) {
                 life.received = Some(firing);
+                life.shown_again = true;
             }
             life.resolved_delivered =
                 delivered(subject, notifications, "resolved", delivered_at).map(|(at, _)| at);
@@ -177,6 +178,7 @@ impl LifeCycle {
             }
             if firing && self.firing.is_none() {
                 self.firing = Some(instant(at));
+                self.skipped = previous.map_or(0, |(before, _)| skipped(at - before, ms(evaluation)));
             }
             previous = Some((at, firing));
         }
@@ -188,6 +190,25 @@ impl LifeCycle {
             }
         }
     }
+}
+
+/// Evaluations that are missing between two that are `apart` milliseconds from each other.
+fn skipped(apart: i64, evaluation: i64) -> u32 {
+    u32::try_from((apart + evaluation / 2) / evaluation.max(1) - 1).unwrap_or(0)
+}
+
+/// Whether what Alertmanager showed as the time at which it last got an alert that fired at `firing` and was delivered
+/// at `delivered` was a resend: Prometheus sends none before the resend delay has passed, and the notification follows the
+/// first time after `group_wait`, or at once when the alert had started longer ago than that.
+fn is_resend(shown: Timestamp, firing: Timestamp, delivered: Timestamp, clockwork: &Clockwork) -> bool {
+    let span = |seconds| SignedDuration::try_from_secs_f64(seconds).unwrap_or_default() - SAME_START;
+    let (wait, resend) = (span(clockwork.group_wait), span(clockwork.resend));
+    let after = shown.duration_since(firing);
+    if after < resend {
+        return false;
+    }
+    let told_after = delivered.duration_since(shown);
+    told_after < SignedDuration::ZERO - SAME_START || (after < wait && told_after < wait)
 }
 
 /// Whether the alert was pending or firing between the instant at which the stack was steady and its cause.
@@ -271,8 +292,7 @@ mod tests {
             &Subject { name: "A", labels: &labels, receiver: Some("r") },
             &evidence,
             at(cause_ms),
-            0.25,
-            0.2,
+            &crate::checks::fixtures::clockwork(),
         )
     }
 
@@ -315,6 +335,26 @@ mod tests {
         let life = follow(vec![series("pending", [1000, 1250, 1750, 2000]), series("firing", [2250])], 900);
         assert_eq!((life.pending, life.firing), (Some(at(1000)), Some(at(2250))));
         assert!(life.resets.is_empty());
+    }
+
+    #[test]
+    fn an_evaluation_that_is_missing_just_before_it_fired_is_counted() {
+        let skipped = |last_pending: i64| {
+            let pending = series("pending", (1000..=last_pending).step_by(250));
+            follow(vec![pending, series("firing", [2250])], 900).skipped
+        };
+        assert_eq!((skipped(2000), skipped(1750)), (0, 1));
+    }
+
+    #[test]
+    fn a_time_that_alertmanager_shows_is_the_first_unless_a_resend_fits_better() {
+        // group_wait 0.2 s, resend delay 1 s.
+        let clockwork = crate::checks::fixtures::clockwork();
+        let resend = |shown, delivered| is_resend(at(shown), at(10_000), at(delivered), &clockwork);
+        assert!(!resend(10_030, 10_235), "told after group_wait");
+        assert!(!resend(10_300, 10_305), "came after group_wait and was told at once");
+        assert!(resend(11_030, 10_235), "told before it was shown");
+        assert!(!resend(11_280, 11_290), "the first was lost, and what came was told at once");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One drill on a stack that is up: load, settle, break, follow, mend, drain, judge.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::breaking::Active;
 use super::events::Events;
 use super::interrupts::Interrupts;
 use super::intervals::Intervals;
+use super::schedule::Schedule;
 use super::settling;
 use crate::failure::described;
 
@@ -234,11 +235,9 @@ impl DrillRun<'_> {
         watch.set_scrape(intervals.scrape);
         let mut random = rand::rngs::StdRng::seed_from_u64(self.seed ^ u64::from(self.number));
         // Scrape and evaluation phases are fixed: only a random instant sees all of them.
-        let mut jitter = move || random.random_range(0.0..intervals.scrape + intervals.evaluation);
+        let jitter = move || random.random_range(0.0..intervals.scrape + intervals.evaluation);
+        let mut schedule = Schedule::new(jitter);
         let mut settling = Settling { began, ended: None, told: String::new() };
-        let mut hold = jitter();
-        // What the first fault waited for a steady stack, every later one comes later, too.
-        let mut shift = 0.0;
         let mut told = BTreeMap::new();
         let mut looks = 0_u32;
         let spoilt = self.services_with_bad_metrics(plan);
@@ -251,6 +250,11 @@ impl DrillRun<'_> {
                     self.end_interrupted(watch);
                     return Ok(());
                 }
+            }
+            self.act(plan, watch, load, active, &mut schedule).await;
+            if self.interrupts.asked() {
+                self.end_interrupted(watch);
+                return Ok(());
             }
             watch.look(self.witness).await?;
             watch.look_at_processes(&self.processes());
@@ -267,32 +271,11 @@ impl DrillRun<'_> {
                 return Ok(());
             }
 
-            // Mend what has lasted long enough.
-            let (over, still): (Vec<Active>, Vec<Active>) =
-                std::mem::take(active).into_iter().partition(|one| {
-                    one.since.elapsed().as_secs_f64() >= plan.wall_seconds(one.injected.fault.lasts())
-                });
-            *active = still;
-            let mut over = VecDeque::from(over);
-            // A service is not ready before what it stores in is.
-            over.make_contiguous().sort_by_key(|one| {
-                plan.services.iter().any(|service| service.as_str() == one.injected.fault.part())
-            });
-            while let Some(one) = over.front() {
-                tokio::select! {
-                    () = self.mend(watch, one) => drop(over.pop_front()),
-                    () = self.interrupts.wait() => {
-                        active.extend(over);
-                        self.end_interrupted(watch);
-                        return Ok(());
-                    }
-                }
-            }
-
             let elapsed = Timestamp::now().duration_since(load.zero()).as_secs_f64();
             let outlook_now = outlook(plan, &watch.evidence);
             // What no fault can cause any more, or was decided without one, needs none.
             let condemned = watch.evidence.faults.is_empty() && Self::alerts_decided(plan, &outlook_now);
+            schedule.forget();
             if !condemned && let Some((at, fault)) = plan.faults.get(watch.evidence.faults.len()) {
                 match self.settled(plan, watch, load, &intervals, &mut settling) {
                     Err(why) if elapsed > intervals.settling() => {
@@ -301,14 +284,10 @@ impl DrillRun<'_> {
                     }
                     // A fault that still sits in the part ends first, unless the kill is to end it.
                     Ok(_) if Self::is_occupied(fault, active) => {}
-                    Ok(since) if elapsed >= plan.wall_seconds(*at) + shift + hold && since >= hold => {
-                        self.strike(plan, watch, load, fault, active).await;
-                        if watch.evidence.faults.len() == 1 {
-                            shift = (elapsed - plan.wall_seconds(*at)).max(0.0);
-                        }
-                        hold = jitter();
+                    Ok(since) => {
+                        schedule.next(plan.wall_seconds(*at), elapsed, since);
                     }
-                    Ok(_) | Err(_) => {}
+                    Err(_) => {}
                 }
             }
             if self.is_over(plan, watch, active, elapsed, &intervals, &outlook_now) {

@@ -10,6 +10,7 @@ mod interrupts;
 mod intervals;
 mod plans;
 mod prepared;
+mod schedule;
 mod services_program;
 mod settling;
 mod stack_plan;

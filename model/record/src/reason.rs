@@ -80,6 +80,7 @@ reasons! {
     TooFewEvents = "too-few-events", Inconclusive, "Too few events fall into the rule's window to tell a ratio from chance.";
     LoadNotAchieved = "load-not-achieved", Inconclusive, "The harness did not make the load that the judgement stands on.";
     HostBusy = "host-busy", Inconclusive, "The host itself was busy with something else, which explains the observation.";
+    MutedInPart = "muted-in-part", Inconclusive, "A mute or active time interval of the route covers only a part of the run, so that the hour decides whether it tells.";
     QueryFailed = "query-failed", Inconclusive, "A query that the judgement needs failed.";
     EvidenceMissing = "evidence-missing", Inconclusive, "Evidence that the judgement needs is missing or has a gap.";
     EvidenceContradicts = "evidence-contradicts", Inconclusive, "Two independent witnesses of one event disagree.";

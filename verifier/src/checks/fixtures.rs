@@ -7,6 +7,7 @@ use firedrill_drill::{AlertExpectation, Expectation, Fault};
 use firedrill_record::{FaultRecord, Labels, LatencyHistogram, Ledger, LedgerBin, LedgerRow, Route};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::deadline::Clockwork;
 use crate::evidence::{
     AlertmanagerSighting, CounterSnapshot, EndedBecause, Evidence, LiveConfiguration, LiveRule, Notification,
     NotifiedAlert, RuleProbe, Sample, Series,
@@ -51,6 +52,24 @@ pub(crate) fn plan() -> Plan {
         notification_service: "notification".parse().unwrap(),
         webhooks: BTreeMap::from([("notification-service".to_owned(), BTreeSet::from([0]))]),
         witnessed: true,
+    }
+}
+
+/// The intervals of [`configuration`] for `HighErrorRate`.
+pub(crate) fn clockwork() -> Clockwork {
+    Clockwork {
+        scrape: 0.25,
+        scrape_timeout: 0.25,
+        longest_scrape: None,
+        evaluation: 0.25,
+        recording_delay: 0.0,
+        r#for: 5.0,
+        keep_firing_for: 0.0,
+        group_wait: 0.2,
+        group_interval: 5.0,
+        repeat_interval: 14_400.0,
+        resend: 1.0,
+        lost_alerts: false,
     }
 }
 
@@ -175,6 +194,7 @@ pub(crate) fn configuration() -> LiveConfiguration {
         prometheus_yaml: PROMETHEUS.into(),
         alertmanager_yaml: ALERTMANAGER.into(),
         rules: vec![rule, live_rule("Watchdog")],
+        resend_delay: Some(1.0),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The checks: one file each, with its decision, its sentence and its reasons.
 
 pub(crate) mod alert;
+mod chance;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod load;

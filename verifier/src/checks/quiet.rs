@@ -6,6 +6,7 @@ use firedrill_drill::{Expectation, QuietExpectation};
 use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::SignedDuration;
 
+use super::chance;
 use crate::evidence::{Evidence, LiveRule, Sample, Stretch};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
@@ -38,6 +39,7 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     };
     let mut fired: BTreeSet<String> = BTreeSet::new();
     let mut host_explains = true;
+    let mut chance = Some(BTreeSet::new());
     // What fires and is told while windows still hold the time before the load is for settling to wait for.
     let steady = evidence.settled.unwrap_or(evidence.began);
     let from = steady.as_millisecond();
@@ -47,6 +49,11 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         if series.label("alertstate") == "firing" && unexpected(&series.labels) {
             fired.insert(shown(&series.labels));
             host_explains &= explained_by_host(series.label("alertname"), first.at_ms, evidence);
+            let by_chance = chance::may_explain(series, instant(first.at_ms), evidence);
+            chance = chance.zip(by_chance).map(|(mut all, why)| {
+                all.insert(why);
+                all
+            });
         }
     }
     let mut host_explains_told = true;
@@ -68,6 +75,15 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         .collect();
     if !fired.is_empty() {
         let names = fired.iter().cloned().collect::<Vec<_>>().join(", ");
+        if let Some(whys) = chance {
+            let whys = whys.into_iter().collect::<Vec<_>>().join("; ");
+            return ExpectationRecord::because(
+                KIND,
+                about,
+                Reason::TooFewEvents,
+                format!("{names} fired: {whys}"),
+            );
+        }
         return if host_explains {
             ExpectationRecord::because(
                 KIND,
@@ -286,6 +302,20 @@ mod tests {
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn an_alert_that_may_have_fired_by_chance_decides_nothing_unless_another_one_fired() {
+        let mut evidence = fixtures::alert_evidence();
+        let row = &mut evidence.ledger.as_mut().unwrap().rows[0];
+        row.bins = row.bins.iter().step_by(11).copied().collect();
+        let mut plan = fixtures::plan();
+        plan.expect.clear();
+        let judged = |evidence: &Evidence| judge(&plan, &QuietExpectation::default(), evidence).reason;
+        assert_eq!(judged(&evidence), Some(Reason::TooFewEvents));
+        evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
+        assert_eq!(judged(&evidence), Some(Reason::UnexpectedAlert));
+        assert_eq!(judged(&fixtures::alert_evidence()), Some(Reason::UnexpectedAlert));
     }
 
     #[test]

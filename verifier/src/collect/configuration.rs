@@ -1,6 +1,7 @@
 //! The configuration of the running servers.
 
-use firedrill_monitoring_api::prometheus::{Rule, RuleGroups, RuleHealth};
+use firedrill_monitoring_api::prometheus::{Flags, Rule, RuleGroups, RuleHealth};
+use firedrill_rulebook::parse_duration;
 use jiff::Timestamp;
 
 use crate::evidence::LiveRule;
@@ -41,6 +42,12 @@ pub(super) fn live_rules(groups: &RuleGroups) -> Vec<LiveRule> {
             })
         })
         .collect()
+}
+
+/// `--rules.alert.resend-delay` in seconds, where the server shows its flags.
+pub(super) fn resend_delay(flags: &Flags) -> Option<f64> {
+    let text = flags.get("rules.alert.resend-delay")?;
+    parse_duration(text).ok().map(|delay| delay.as_secs_f64())
 }
 
 /// Every group was last evaluated at or after this instant; none when one never was, or there is none.

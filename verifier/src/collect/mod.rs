@@ -3,6 +3,7 @@
 mod configuration;
 mod counters;
 mod host;
+mod lateness;
 mod metrics;
 mod planted;
 mod probes;

@@ -14,9 +14,10 @@ use firedrill_rulebook::PrometheusConfig;
 use jiff::Timestamp;
 use url::Url;
 
-use super::configuration::{evaluated_until, live_rules};
+use super::configuration::{evaluated_until, live_rules, resend_delay};
 use super::counters::{every_sample, settled};
 use super::host::HostWatch;
+use super::lateness::LatenessWatch;
 use super::metrics::MetricsWatch;
 use super::probes::{metric_probe, rule_probe};
 use super::processes::ProcessWatch;
@@ -28,6 +29,9 @@ use crate::evidence::{
 
 /// Pages of the receiver's notifications are so long.
 const PAGE: u32 = 1000;
+
+/// Prometheus's own metrics are read at one look of so many: they are long.
+const METRICS_EVERY: u32 = 5;
 
 /// What to watch.
 #[derive(Debug, Clone)]
@@ -51,6 +55,7 @@ pub struct Watch {
     http: reqwest::Client,
     folder: EvidenceFolder,
     host: HostWatch,
+    lateness: LatenessWatch,
     processes: ProcessWatch,
     metrics: MetricsWatch,
     rules: RulesWatch,
@@ -59,7 +64,9 @@ pub struct Watch {
     stored: Vec<Notification>,
     witness_before: usize,
     failed_before: Gathered<f64>,
+    lost_before: Gathered<f64>,
     raw_looks: u32,
+    looks: u32,
     /// What has been gathered so far.
     pub evidence: Evidence,
 }
@@ -90,6 +97,7 @@ impl Watch {
             http,
             folder,
             host: HostWatch::default(),
+            lateness: LatenessWatch::begin(),
             processes: ProcessWatch::default(),
             metrics: MetricsWatch::default(),
             rules: RulesWatch::default(),
@@ -97,7 +105,9 @@ impl Watch {
             stored: Vec::new(),
             witness_before: 0,
             failed_before: Err("it was never asked for".to_owned()),
+            lost_before: Err("it was never asked for".to_owned()),
             raw_looks: 0,
+            looks: 0,
             evidence: Evidence::begun(Timestamp::now()),
         })
     }
@@ -125,6 +135,7 @@ impl Watch {
         self.skip_old_notifications().await;
         self.evidence.notification_polls.clear();
         self.failed_before = self.failed_notifications().await;
+        self.lost_before = self.lost_alerts().await;
         let began = Timestamp::now();
         self.evidence.began = began;
         self.evidence.counters_before = loop {
@@ -147,6 +158,11 @@ impl Watch {
     pub async fn look(&mut self, witness: &Witness) -> Result<(), EvidenceError> {
         self.evidence.ended = Timestamp::now();
         self.evidence.host.extend(self.host.look());
+        self.evidence.lateness.push(self.lateness.look());
+        if self.looks.is_multiple_of(METRICS_EVERY) {
+            self.evidence.lost_alerts = gained(&self.lost_before, self.lost_alerts().await);
+        }
+        self.looks += 1;
         self.evidence.processors = self.host.processors();
         self.evidence.gauge_scrapes = witness.gauge_scrapes();
         self.look_at_alertmanager().await?;
@@ -201,11 +217,9 @@ impl Watch {
         let raw: Vec<String> =
             witness.notifications().into_iter().skip(self.witness_before).map(|(_, raw)| raw).collect();
         self.folder.write_text("witness.jsonl", &raw.join("\n"))?;
-        self.evidence.failed_notifications = match (&self.failed_before, self.failed_notifications().await) {
-            (Ok(before), Ok(after)) => Ok(after - before),
-            (Err(error), _) => Err(error.clone()),
-            (_, Err(error)) => Err(error),
-        };
+        self.evidence.failed_notifications = gained(&self.failed_before, self.failed_notifications().await);
+        self.evidence.lost_alerts = gained(&self.lost_before, self.lost_alerts().await);
+        self.read_longest_scrapes().await;
         self.read_resets().await;
         self.read_restarted().await;
         self.read_up().await;
@@ -269,6 +283,7 @@ impl Watch {
             prometheus_yaml: config.parsed.yaml,
             alertmanager_yaml: status.parsed.config.original,
             rules: live_rules(&rules.parsed),
+            resend_delay: resend_delay(&flags.parsed),
         }))
     }
 
@@ -417,11 +432,20 @@ impl Watch {
         });
     }
 
+    async fn read_longest_scrapes(&mut self) {
+        let query = format!("max by (job) (max_over_time(scrape_duration_seconds[{}]))", self.window());
+        self.evidence.longest_scrapes = self.by_label("job", &query).await;
+    }
+
     async fn by_service(&self, query: &str) -> Gathered<BTreeMap<String, f64>> {
+        self.by_label("service", query).await
+    }
+
+    async fn by_label(&self, label: &str, query: &str) -> Gathered<BTreeMap<String, f64>> {
         match self.prometheus.query(query, None).await.map_err(|error| chain(&error))?.parsed {
             QueryValue::Vector(samples) => Ok(samples
                 .into_iter()
-                .map(|one| (one.labels.get("service").cloned().unwrap_or_default(), one.sample.value))
+                .map(|one| (one.labels.get(label).cloned().unwrap_or_default(), one.sample.value))
                 .collect()),
             other => Err(format!("the reply is a {}", other.type_name())),
         }
@@ -464,6 +488,16 @@ impl Watch {
             .sum())
     }
 
+    /// Alerts that Prometheus dropped, and requests with alerts that failed, since it began.
+    async fn lost_alerts(&self) -> Gathered<f64> {
+        let text = self.prometheus.metrics_text().await.map_err(|error| chain(&error))?;
+        let exposition = firedrill_exposition::parse(&text.parsed.content_type, &text.raw)
+            .map_err(|error| chain(&error))?;
+        let lost = ["prometheus_notifications_dropped_total", "prometheus_notifications_errors_total"];
+        let samples = exposition.samples().filter(|sample| lost.iter().any(|name| sample.name == *name));
+        Ok(samples.map(|sample| sample.value).sum())
+    }
+
     async fn probe(&mut self, expect: &[Expectation]) {
         let rules = match &self.evidence.configuration {
             Ok(configuration) => configuration.rules.clone(),
@@ -482,6 +516,14 @@ impl Watch {
                 Expectation::Quiet(_) | Expectation::Truth(_) | Expectation::Load(_) => {}
             }
         }
+    }
+}
+
+/// What a counter gained.
+fn gained(before: &Gathered<f64>, after: Gathered<f64>) -> Gathered<f64> {
+    match before {
+        Ok(before) => after.map(|after| after - before),
+        Err(error) => Err(error.clone()),
     }
 }
 

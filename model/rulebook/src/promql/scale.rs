@@ -3,12 +3,13 @@
 //!
 //! | driver | increase, delta, idelta | changes, resets | rate, irate, deriv | horizon of `predict_linear` |
 //! |---|---|---|---|---|
-//! | load | times the factor | unchanged, assumed | unchanged | unchanged |
+//! | load | times the factor | unchanged, assumed | unchanged | unchanged, assumed |
 //! | drill | unchanged | unchanged | divided by it | divided by it |
 //!
 //! A mixed or unknown driver is treated as load and is assumed. Functions that follow the samples
 //! (`count_over_time`, `avg_over_time`, …) are the same in both times. The difference of a counter of the load and
-//! itself over an offset is an increase, too. Every function gets back the value it has in real time, so literals stay:
+//! itself over an offset is an increase, too. The level of such a counter is lower by the factor than in real time after
+//! as much of the drill, so comparing it, or predicting from it, is assumed; with zero, it is not. Every function gets back the value it has in real time, so literals stay:
 //! a threshold, and also a number of seconds that a rate is multiplied by.
 //!
 //! Functions are `calls`', their table is `functions`'; what drives a value is `driver`'s; what names say of metrics is
@@ -297,6 +298,8 @@ fn is_zero(expr: &Expr) -> bool {
     matches!(bare(expr), Expr::NumberLiteral(number) if number.val == 0.0)
 }
 
+#[cfg(test)]
+mod engine;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use firedrill_drill::{AlertExpectation, AlertOutcome, Fault};
 use firedrill_record::{ExpectationRecord, FaultRecord, Labels, Ledger, Reason, ServiceName};
-use firedrill_rulebook::GroupBy;
 use jiff::{SignedDuration, Timestamp};
 
+use super::group::{self, Arrival};
 use super::judge::KIND;
-use crate::alert_plan::{AlertPlan, Baseline};
+use crate::alert_plan::{AlertPlan, Baseline, Measured, Muting};
 use crate::cause;
 use crate::deadline::Crossing;
 use crate::evidence::Evidence;
@@ -33,8 +33,8 @@ pub(super) struct Followed<'a> {
     /// Seconds that requests went on failing after the cause ended, where that matters to the rule.
     pub(super) aftermath: f64,
     pub(super) life: LifeCycle,
-    /// Whether another alert of the drill is in the same notification group.
-    pub(super) shared_group: bool,
+    /// How it came to Alertmanager; none before it did.
+    pub(super) arrival: Option<Arrival>,
 }
 
 /// Why an alert cannot be followed through its life.
@@ -69,8 +69,15 @@ pub(super) fn follow<'a>(
     let configuration = evidence.configuration.as_ref().map_err(|error| {
         judged(Reason::QueryFailed, format!("the running configuration could not be read: {error}"))
     })?;
-    let alert =
-        AlertPlan::make(plan, configuration, expectation).map_err(|(reason, why)| judged(reason, why))?;
+    let alert = AlertPlan::make(plan, configuration, expectation)
+        .map_err(|(reason, why)| judged(reason, why))?
+        .as_measured(evidence);
+    if let (AlertOutcome::Notified(receiver), Muting::Sometimes(why)) =
+        (&expectation.outcome, alert.muting(evidence.began, evidence.ended))
+    {
+        let why = format!("{} tells {receiver} for a part of the run only: {why}", alert.route.path);
+        return Err(judged(Reason::MutedInPart, why));
+    }
     let Some(position) = cause::of(plan, &alert) else {
         return Err(judged(Reason::NotStarted, "the drill has no fault that could cause it".to_owned()));
     };
@@ -78,7 +85,7 @@ pub(super) fn follow<'a>(
     let planned = alert.crossing(fault, None);
     if let Some(why) = alert.clockwork.cannot_fire(planned, lasts(plan, fault, None))
         // A fault without any effect to come is for the proof of effect to tell.
-        && !matches!(planned, Crossing::Ratio { during, .. } if during <= 0.0)
+        && !matches!(planned, Crossing::Ratio(mean) if mean.during <= 0.0)
     {
         return Err(judged(Reason::CannotFireWhileCauseLasts, why));
     }
@@ -97,8 +104,7 @@ pub(super) fn follow<'a>(
     }
     let labels = labels_of(plan, expectation);
     let subject = Subject { name: expectation.name.as_str(), labels: &labels, receiver: told(expectation) };
-    let life =
-        LifeCycle::follow(&subject, evidence, record.asked, alert.rule.interval, alert.clockwork.group_wait);
+    let life = LifeCycle::follow(&subject, evidence, record.asked, &alert.clockwork);
     if life.active_before {
         return Err(judged(
             Reason::AlreadyActive,
@@ -106,10 +112,8 @@ pub(super) fn follow<'a>(
         ));
     }
     let service = alert.service(plan, fault);
-    let baseline = evidence.ledger.as_ref().zip(service.as_ref()).and_then(|(ledger, service)| {
-        Baseline::measure(ledger, service, &record, alert.history, evidence.ended)
-    });
-    let crossing = alert.crossing(fault, baseline.as_ref());
+    let measured = Measured::of(&alert, service.as_ref(), &record, evidence);
+    let crossing = alert.crossing(fault, Some(&measured));
     // The proof of effect and the measured ratio count once the fault is over: until then they still grow.
     if record.undo_asked.is_some() || evidence.ended_because.is_some() {
         if evidence.ledger.is_none() {
@@ -123,8 +127,11 @@ pub(super) fn follow<'a>(
         {
             return Err(judged(why.reason, why.sentence));
         }
-        if let Some(why) = baseline.as_ref().and_then(|it| alert.too_few_events(it)) {
+        if let Some(why) = measured.requests.as_ref().and_then(|it| alert.too_few_events(it)) {
             return Err(judged(Reason::TooFewEvents, why));
+        }
+        if let Some((reason, why)) = measured.unclear_processors(&alert, fault) {
+            return Err(judged(reason, why));
         }
         // When the process is gone nothing is counted any more, and what was counted stays in the window.
         if !was_cut
@@ -133,16 +140,18 @@ pub(super) fn follow<'a>(
             return Err(judged(Reason::CannotFireWhileCauseLasts, why));
         }
     }
-    let fall = if was_cut { alert.unsolved(fault) } else { crossing };
+    let fall = if was_cut { alert.unsolved(fault) } else { alert.crossing_back(fault, &measured) };
     let aftermath = match (&service, &evidence.ledger) {
         (Some(service), Some(ledger)) if alert.is_error_ratio() && !matches!(fault, Fault::Errors { .. }) => {
             failing_after(ledger, service, record.undone)
         }
         _ => 0.0,
     };
-    let shared_group = shares_its_group(plan, &alert, &subject, evidence);
+    let arrival =
+        told(expectation).and_then(|receiver| group::of(&alert, &life, &subject, receiver, plan, evidence));
     let outcome = &expectation.outcome;
-    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, shared_group })
+    let baseline = measured.requests;
+    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, arrival })
 }
 
 /// Seconds of wall time that `fault` lasts: as planned, or longer when it took longer to undo. How long a killed part
@@ -180,22 +189,4 @@ fn failing_after(ledger: &Ledger, service: &ServiceName, undone: Option<Timestam
         .map(|one| ledger.zero + bin * i32::try_from(one.index).unwrap_or(i32::MAX) + bin)
         .map(|ended| ended.duration_since(undone).as_secs_f64())
         .fold(0.0, f64::max)
-}
-
-/// Whether another alert of this drill that fired falls into the same notification group.
-fn shares_its_group(plan: &Plan, alert: &AlertPlan, subject: &Subject<'_>, evidence: &Evidence) -> bool {
-    let GroupBy::Labels(by) = &alert.route.group_by else { return false };
-    let fired = || {
-        evidence
-            .alerts
-            .iter()
-            .flatten()
-            .filter(|one| one.label("alertstate") == "firing" && plan.is_of_this_drill(&one.labels))
-    };
-    let own: Vec<_> = fired().filter(|one| subject.is(&one.labels)).collect();
-    fired().any(|other| {
-        own.iter().any(|one| {
-            one.labels != other.labels && by.iter().all(|label| one.label(label) == other.label(label))
-        })
-    })
 }

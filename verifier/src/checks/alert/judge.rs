@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::followed::{Followed, Stop, follow, told};
 use super::steps::{self, Step};
-use super::{inhibited, notified};
+use super::{inhibited, lateness, notified};
 use crate::diagnosis;
 use crate::evidence::{EndedBecause, Evidence};
 use crate::plan::Plan;
@@ -139,20 +139,31 @@ fn verdict(
         let why = evidence.ended_because.map_or("the drill still runs", |_| "the fault was never undone");
         return because(Reason::EvidenceMissing, why.to_owned());
     }
-    if let Some(step) = steps.iter().find(|step| !step.seconds().is_some_and(|it| step.window.holds(it))) {
-        let observed = step.seconds().unwrap_or_default();
-        let (reason, word, limit) = if observed < step.window.earliest {
-            (Reason::TooEarly, "before its earliest", step.window.earliest)
-        } else {
-            (Reason::TooLate, "after its latest", step.window.latest)
-        };
-        return because(reason, format!("{} took {observed:.2}s, {word} {limit:.2}s", step.name));
+    if let Some((step, observed)) = steps.iter().find_map(|step| {
+        step.seconds().filter(|observed| !step.window.holds(*observed)).map(|observed| (step, observed))
+    }) {
+        let (reason, sentence) = outside(followed, evidence, step, observed);
+        return because(reason, sentence);
     }
     match &expectation.outcome {
         AlertOutcome::Notified(receiver) => {
             notified::verdict(followed, receiver, plan, expectation, evidence, steps)
         }
         AlertOutcome::InhibitedBy(source) => inhibited::verdict(source.as_str(), plan, expectation, evidence),
+    }
+}
+
+/// The reason and the sentence of a step that ended outside its window.
+fn outside(followed: &Followed<'_>, evidence: &Evidence, step: &Step, observed: f64) -> (Reason, String) {
+    let (earliest, latest) = step.window.span_of(observed);
+    let took = format!("{} took {observed:.2}s", step.name);
+    if observed < earliest {
+        return (Reason::TooEarly, format!("{took}, before its earliest {earliest:.2}s"));
+    }
+    let evaluation = followed.alert.clockwork.evaluation;
+    match lateness::explains(step, observed - latest, evaluation, evidence) {
+        Some(why) => (Reason::HostBusy, format!("{took}, its latest is {latest:.2}s; {why}")),
+        None => (Reason::TooLate, format!("{took}, after its latest {latest:.2}s")),
     }
 }
 
@@ -196,6 +207,7 @@ mod tests {
 
     use super::*;
     use crate::checks::fixtures::{alert_evidence, at, plan};
+    use crate::evidence::LatenessSample;
 
     fn expectation() -> AlertExpectation {
         let Expectation::Alert(alert) = plan().expect.remove(0) else {
@@ -253,6 +265,38 @@ mod tests {
             evidence.notifications.as_mut().unwrap()[0].received_at = at(18_000);
         });
         assert_eq!(record.reason, Some(Reason::TooLate), "{}", record.sentence);
+    }
+
+    #[test]
+    fn a_route_that_is_silent_for_a_part_of_the_run_decides_nothing() {
+        let record = judged(|evidence| {
+            let live = evidence.configuration.as_mut().unwrap();
+            let route = "  group_wait: 200ms\n  routes: [{matchers: ['severity=\"critical\"'], mute_time_intervals: [soon]}]";
+            let soon = "time_intervals: [{name: soon, time_intervals: [{times: [{start_time: '00:01', end_time: '13:00'}]}]}]\n";
+            live.alertmanager_yaml = live.alertmanager_yaml.replace("  group_wait: 200ms", route) + soon;
+            evidence.ended = at(61_000);
+        });
+        assert_eq!(record.reason, Some(Reason::MutedInPart), "{}", record.sentence);
+    }
+
+    #[test]
+    fn what_is_late_while_the_timers_of_the_harness_are_decides_nothing() {
+        let late = |delivered: i64, worst: f64, ms: i64| {
+            judged(|evidence| {
+                evidence.notifications.as_mut().unwrap()[0].received_at = at(delivered);
+                evidence.lateness = vec![
+                    LatenessSample { at: at(ms - 200), worst: 0.0 },
+                    LatenessSample { at: at(ms), worst },
+                    LatenessSample { at: at(ms + 200), worst: 0.0 },
+                ];
+            })
+            .reason
+        };
+        // Its latest is 16.335 s.
+        assert_eq!(late(16_500, 0.2, 16_300), Some(Reason::HostBusy));
+        assert_eq!(late(16_500, 0.05, 16_300), Some(Reason::TooLate), "that is allowed for");
+        assert_eq!(late(16_500, 0.2, 12_000), Some(Reason::TooLate), "it was before");
+        assert_eq!(late(20_000, 0.2, 16_300), Some(Reason::TooLate), "it explains no seconds");
     }
 
     #[test]

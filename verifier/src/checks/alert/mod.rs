@@ -2,8 +2,10 @@
 //! should inhibit it.
 
 mod followed;
+mod group;
 mod inhibited;
 mod judge;
+mod lateness;
 mod notified;
 mod steps;
 

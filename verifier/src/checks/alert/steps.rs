@@ -7,7 +7,7 @@ use firedrill_record::Segment;
 use jiff::{SignedDuration, Timestamp};
 
 use super::followed::Followed;
-use crate::deadline::Window;
+use crate::deadline::{FirstFlush, Window};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
 
@@ -32,15 +32,18 @@ impl Step {
     }
 
     pub(super) fn latest(&self) -> Timestamp {
-        let seconds = SignedDuration::try_from_secs_f64(self.window.latest).unwrap_or(SignedDuration::ZERO);
+        let seconds = SignedDuration::try_from_secs_f64(self.window.latest()).unwrap_or(SignedDuration::ZERO);
         self.start.checked_add(seconds).unwrap_or(Timestamp::MAX)
     }
 
+    /// As it is told: of a window with several spans the one that counts for what was observed.
     pub(super) fn segment(&self) -> Segment {
+        let whole = (self.window.earliest(), self.window.latest());
+        let (earliest, latest) = self.seconds().map_or(whole, |observed| self.window.span_of(observed));
         Segment {
             name: self.name.to_owned(),
-            earliest: self.window.earliest,
-            latest: self.window.latest,
+            earliest,
+            latest,
             observed: self.seconds(),
             computed_from: self.window.computed_from.clone(),
         }
@@ -84,7 +87,7 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
             ends_as: "firing",
             source: "Prometheus",
             start: pending,
-            window: clockwork.pending_to_firing(),
+            window: clockwork.pending_to_firing(life.skipped),
             observed: life.firing,
         });
     }
@@ -103,16 +106,14 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
 /// Alertmanager shows when it got an alert last. Of one that is notified the notification tells a resend from the first
 /// time; of one that is inhibited nobody knows more than that Alertmanager had it by then.
 fn received_window(followed: &Followed<'_>, firing: Timestamp) -> Window {
-    let mut window = followed.alert.clockwork.firing_to_received();
+    let window = followed.alert.clockwork.firing_to_received();
     let shown = seconds(firing, followed.life.received);
     match followed.outcome {
-        AlertOutcome::InhibitedBy(_) if shown > window.latest => {
-            window.latest = shown;
-            window.computed_from.push_str("; shown is a resend, the first time is not known");
+        AlertOutcome::InhibitedBy(_) if shown > window.latest() => {
+            window.until_at_least(shown, "shown is a resend, the first time is not known")
         }
-        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => {}
+        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => window,
     }
-    window
 }
 
 fn to_resolved_delivered(
@@ -121,12 +122,8 @@ fn to_resolved_delivered(
     steps: &mut Vec<Step>,
 ) -> Option<()> {
     let (clockwork, life) = (&followed.alert.clockwork, &followed.life);
-    let received = life.received?;
-    let undisturbed = if followed.shared_group {
-        clockwork.received_to_delivered_in_a_shared_group()
-    } else {
-        clockwork.received_to_delivered()
-    };
+    let (received, arrival) = (life.received?, followed.arrival.as_ref()?);
+    let undisturbed = arrival.window(clockwork);
     let window = when_failing(followed, undisturbed.clone(), received, failing);
     let was_retried = window != undisturbed;
     steps.push(Step {
@@ -140,13 +137,8 @@ fn to_resolved_delivered(
     let delivered = life.delivered?;
     steps.push(resolved(followed)?);
     let resolved = life.resolved?;
-    let wait = SignedDuration::try_from_secs_f64(clockwork.group_wait).unwrap_or_default();
-    // A new group flushes group_wait after its first alert came; the receiver may have been slower that once.
-    let flushed = if followed.shared_group { delivered } else { (received + wait).min(delivered) };
-    let flushing = seconds(flushed, Some(delivered));
-    let is_known = !was_retried || (!followed.shared_group && flushing < clockwork.group_interval);
-    let since_flush = is_known.then(|| seconds(flushed, Some(resolved)));
-    let window = clockwork.resolved_to_delivered(since_flush);
+    let flushes: Vec<FirstFlush> = arrival.first_flushes(clockwork, delivered, was_retried, resolved);
+    let window = clockwork.resolved_to_delivered(&flushes);
     steps.push(Step {
         name: "resolved to delivered",
         ends_as: "resolved delivered",

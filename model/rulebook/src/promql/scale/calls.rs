@@ -78,6 +78,13 @@ impl Scaling<'_> {
                 }
                 Expr::Call(scaled)
             }
+            (Function::Prediction, Mover::One(Driver::Load)) => {
+                noted.assume(format!(
+                    "{name}({}) is assumed to start from the level it has in real time",
+                    reads()
+                ));
+                Expr::Call(scaled)
+            }
             (Function::Changes, Mover::One(Driver::Load) | Mover::Unknown) => {
                 noted.assume(format!("{name}({}) is assumed to move with the drill", reads()));
                 Expr::Call(scaled)

@@ -158,7 +158,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// Whether the value is the level of a counter of the load: how far it comes depends on how long the load lasts,
+    /// Whether the value is the level of something that grows with the load, a counter mostly: how far it comes depends on how long the load lasts,
     /// which is compressed.
     pub(super) fn accumulates(&self, expr: &Expr) -> bool {
         match expr {
@@ -198,7 +198,7 @@ impl Scaling<'_> {
         let Some(metric) = selector.metric.as_deref() else { return false };
         let recorded = self.rules.recording(metric);
         if recorded.is_empty() {
-            return is_counter(metric) && self.mover_of(selector) == Mover::One(Driver::Load);
+            return self.mover_of(selector) == Mover::One(Driver::Load);
         }
         let others = self.rules.without(metric);
         let inner = Scaling { rules: &others, ..*self };

@@ -1,0 +1,268 @@
+//! Conditions on the share of processor time that is used, and the harness's own measure of it.
+
+use firedrill_record::{FaultRecord, Reason};
+use firedrill_rulebook::{Comparison, Grouping, LabelMatcher, MatchOperator, SelectorInfo, Shape};
+use jiff::{SignedDuration, Timestamp};
+
+use super::AlertPlan;
+use crate::evidence::HostSample;
+
+/// The node exporter's counter of processor time by processor and mode.
+const CPU_SECONDS: &str = "node_cpu_seconds_total";
+
+/// A level is measured over at least this share of the window.
+const SHORTEST_MEASURE: f64 = 0.1;
+
+/// The threshold must lie so far from the shares before and under the fault: closer, what is unsteady decides.
+const CLEARLY: f64 = 0.05;
+
+/// How busy the host's processors were, by the harness's own look at `/proc/stat`: shares from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Processors {
+    /// Over a whole window before the fault.
+    pub before: f64,
+    /// From the fault to its end, or until now.
+    pub during: f64,
+    /// r0 and r1 of what is in the window when the share crosses the threshold upwards.
+    pub rising: (f64, f64),
+    /// The same when it crosses it downwards, r0 being that after the fault.
+    pub falling: (f64, f64),
+}
+
+impl Processors {
+    /// Measures them around `fault` for a rule with this window, in seconds, and threshold. None without samples of both
+    /// the time before and the time of the fault.
+    ///
+    /// A busy host is not steady. What counts of the time before is only the part that is still in the window when it
+    /// crosses: (1−k)w with k = (θ−r0)/(r1−r0). Both sides depend on each other; a few turns bring them together.
+    pub(super) fn measure(
+        host: &[HostSample],
+        fault: &FaultRecord,
+        window: f64,
+        threshold: f64,
+    ) -> Option<Self> {
+        let injected = fault.injected?;
+        let end = fault.undo_asked.unwrap_or(Timestamp::MAX);
+        let before = mean(host, back(fault.asked, window), fault.asked)?;
+        let during = mean(host, injected, end)?;
+        let rising = levels((before, during), threshold, |share| {
+            let (old, new) = parts(share, window);
+            let until = on(injected, new).min(end);
+            (mean(host, back(fault.asked, old), fault.asked), mean(host, injected, until))
+        });
+        let falling = levels(rising, threshold, |share| {
+            let (new, old) = parts(share, window);
+            let undone = fault.undone.unwrap_or(end);
+            (mean(host, undone, on(undone, new)), mean(host, back(end, old).max(injected), end))
+        });
+        Some(Self { before, during, rising, falling })
+    }
+
+    /// Why these shares do not tell whether and when they crossed `threshold`: the host was busy before, or the fault was
+    /// too small. None when they do.
+    pub(super) fn unclear(&self, threshold: f64) -> Option<(Reason, String)> {
+        let reason = if self.before > threshold - CLEARLY {
+            Reason::HostBusy
+        } else if self.during < threshold + CLEARLY {
+            Reason::FaultWithoutEffect
+        } else {
+            return None;
+        };
+        let why = format!(
+            "the processors were busy for {:.3} before the fault and {:.3} under it; the threshold {threshold:.3} is not \
+             {CLEARLY} away from both",
+            self.before, self.during
+        );
+        Some((reason, why))
+    }
+}
+
+/// Seconds of the window before and since the change, when it crosses at the share `share` of the latter.
+fn parts(share: f64, window: f64) -> (f64, f64) {
+    let at_least = SHORTEST_MEASURE * window;
+    (((1.0 - share) * window).max(at_least), (share * window).max(at_least))
+}
+
+/// r0 and r1 that give the share of the window which they were measured over; those of `first` where nothing is measured.
+fn levels(
+    first: (f64, f64),
+    threshold: f64,
+    measured: impl Fn(f64) -> (Option<f64>, Option<f64>),
+) -> (f64, f64) {
+    (0..8).fold(first, |(low, high), _| {
+        let share = if high > low { ((threshold - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
+        let (new_low, new_high) = measured(share);
+        (new_low.unwrap_or(first.0), new_high.unwrap_or(first.1))
+    })
+}
+
+/// The mean share between two instants, each sample being that of the time since the one before; none where no sample
+/// lies in that time.
+fn mean(host: &[HostSample], from: Timestamp, until: Timestamp) -> Option<f64> {
+    let pairs = host.iter().zip(host.iter().skip(1));
+    let (seconds, busy) = pairs.fold((0.0, 0.0), |(seconds, busy), (before, sample)| {
+        let covered = sample.at.min(until).duration_since(before.at.max(from)).as_secs_f64().max(0.0);
+        (seconds + covered, busy + covered * sample.busy)
+    });
+    (seconds > 0.0).then(|| busy / seconds)
+}
+
+fn back(at: Timestamp, seconds: f64) -> Timestamp {
+    SignedDuration::try_from_secs_f64(seconds)
+        .ok()
+        .and_then(|span| at.checked_sub(span).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
+fn on(at: Timestamp, seconds: f64) -> Timestamp {
+    SignedDuration::try_from_secs_f64(seconds)
+        .ok()
+        .and_then(|span| at.checked_add(span).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+impl AlertPlan {
+    /// Window in seconds and threshold, as a share of all processor time, of a condition on the host being busy: one on
+    /// the mean rate of the idle counters, or on the share of some modes in all. Others are not solved.
+    pub(crate) fn busy_condition(&self) -> Option<(f64, f64)> {
+        match &self.analysis.shape {
+            Shape::RateThreshold {
+                function,
+                op: Comparison::Less | Comparison::LessOrEqual,
+                threshold,
+                window,
+                selector,
+                aggregation: Some(mean),
+            } if function == "rate"
+                && mean.operator == "avg"
+                && all_processors(&mean.by)
+                && is_idle(selector) =>
+            {
+                Some((window.as_secs_f64(), 1.0 - threshold))
+            }
+            Shape::Ratio { op, threshold, window, bad, total, by }
+                if all_processors(by) && is_of_all_modes(total) =>
+            {
+                let threshold = match op {
+                    Comparison::Greater | Comparison::GreaterOrEqual if is_not_idle(bad) => *threshold,
+                    Comparison::Less | Comparison::LessOrEqual if is_idle(bad) => 1.0 - threshold,
+                    Comparison::Greater
+                    | Comparison::GreaterOrEqual
+                    | Comparison::Less
+                    | Comparison::LessOrEqual
+                    | Comparison::Equal
+                    | Comparison::NotEqual => return None,
+                };
+                Some((window.as_secs_f64(), threshold))
+            }
+            Shape::Ratio { .. }
+            | Shape::Gauge { .. }
+            | Shape::RateThreshold { .. }
+            | Shape::Quantile { .. }
+            | Shape::Absent { .. }
+            | Shape::Constant { .. }
+            | Shape::Other { .. } => None,
+        }
+    }
+}
+
+/// Whether the processors of a host, and their modes, become one.
+fn all_processors(by: &Grouping) -> bool {
+    match by {
+        Grouping::None => false,
+        Grouping::By(labels) => !labels.iter().any(|label| label == "cpu" || label == "mode"),
+        Grouping::Without(labels) => {
+            ["cpu", "mode"].iter().all(|label| labels.iter().any(|one| one == label))
+        }
+    }
+}
+
+fn modes(selector: &SelectorInfo) -> Option<Vec<&LabelMatcher>> {
+    let is_now = selector.metric.as_deref() == Some(CPU_SECONDS) && selector.offset.is_zero();
+    // Which host is meant is the same for both: that of the harness.
+    is_now.then(|| selector.matchers.iter().filter(|matcher| matcher.name() == "mode").collect())
+}
+
+fn is_of_all_modes(selector: &SelectorInfo) -> bool {
+    modes(selector).is_some_and(|modes| modes.is_empty())
+}
+
+fn is_idle(selector: &SelectorInfo) -> bool {
+    let idle = |mode: &&LabelMatcher| match mode.operator() {
+        MatchOperator::Equal => mode.value() == "idle",
+        // The harness, too, takes waiting for a disk as idle.
+        MatchOperator::Regex => ["idle", "idle|iowait", "iowait|idle"].contains(&mode.value()),
+        MatchOperator::NotEqual | MatchOperator::NotRegex => false,
+    };
+    modes(selector).is_some_and(|modes| matches!(modes.as_slice(), [mode] if idle(mode)))
+}
+
+fn is_not_idle(selector: &SelectorInfo) -> bool {
+    let not_idle = |mode: &&LabelMatcher| match mode.operator() {
+        MatchOperator::NotEqual => mode.value() == "idle",
+        MatchOperator::NotRegex => ["idle", "idle|iowait", "iowait|idle"].contains(&mode.value()),
+        MatchOperator::Equal | MatchOperator::Regex => false,
+    };
+    modes(selector).is_some_and(|modes| matches!(modes.as_slice(), [mode] if not_idle(mode)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    fn fault(undone: Option<i64>) -> FaultRecord {
+        FaultRecord {
+            what: "the host is busy".into(),
+            asked: at(10_000),
+            injected: Some(at(10_000)),
+            undo_asked: undone.map(at),
+            undone: undone.map(at),
+            proof: None,
+            witnessed: None,
+            problem: None,
+        }
+    }
+
+    /// Ten looks a second from 0 to 30 s.
+    fn host(busy: impl Fn(i64) -> f64) -> Vec<HostSample> {
+        (0..=300).map(|tenth| HostSample { at: at(tenth * 100), busy: busy(tenth * 100) }).collect()
+    }
+
+    #[test]
+    fn a_step_is_measured_as_it_is() {
+        let host = host(|ms| if (10_001..=20_000).contains(&ms) { 1.0 } else { 0.4 });
+        let measured = Processors::measure(&host, &fault(Some(20_000)), 5.0, 0.8).unwrap();
+        for (low, high) in [(measured.before, measured.during), measured.rising, measured.falling] {
+            assert!((low - 0.4).abs() < 1e-9 && (high - 1.0).abs() < 1e-9, "{measured:?}");
+        }
+        assert_eq!(measured.unclear(0.8), None);
+    }
+
+    #[test]
+    fn only_what_is_still_in_the_window_counts_of_the_time_before() {
+        // 90 % until 7 s, 10 % until the fault at 10 s: k = 0.7/0.9 = 0.78, so that 1.1 s of the time before remain.
+        let host = host(|ms| match ms {
+            ..=7_000 => 0.9,
+            7_001..=10_000 => 0.1,
+            _ => 1.0,
+        });
+        let measured = Processors::measure(&host, &fault(None), 5.0, 0.8).unwrap();
+        assert!((measured.before - 0.42).abs() < 1e-6, "{measured:?}");
+        assert!((measured.rising.0 - 0.1).abs() < 1e-9, "{measured:?}");
+    }
+
+    #[test]
+    fn a_host_that_was_busy_before_or_idle_under_the_fault_tells_nothing() {
+        let measured = |before, during| {
+            let host = host(|ms| if ms > 10_000 { during } else { before });
+            Processors::measure(&host, &fault(Some(20_000)), 5.0, 0.8).unwrap()
+        };
+        assert_eq!(measured(0.78, 1.0).unclear(0.8).unwrap().0, Reason::HostBusy);
+        assert_eq!(measured(0.1, 0.82).unclear(0.8).unwrap().0, Reason::FaultWithoutEffect);
+        assert_eq!(Processors::measure(&[], &fault(None), 5.0, 0.8), None);
+    }
+}
