@@ -352,9 +352,9 @@ pub struct Evidence {
     /// The harness's own timers.
     #[serde(default)]
     pub lateness: Vec<LatenessSample>,
-    /// The longest scrape of each job since the drill began, in seconds, by Prometheus's own count.
+    /// How long scrapes took, by Prometheus's own count: `scrape_duration_seconds` since the drill began.
     #[serde(default = "never_asked")]
-    pub longest_scrapes: Gathered<BTreeMap<String, f64>>,
+    pub scrapes: Gathered<Vec<Series>>,
     /// Alerts that Prometheus could not send to Alertmanager since the drill began, by its own counters.
     #[serde(default = "never_asked")]
     pub lost_alerts: Gathered<f64>,
@@ -416,7 +416,7 @@ impl Evidence {
             metric_probes: Vec::new(),
             host: Vec::new(),
             lateness: Vec::new(),
-            longest_scrapes: never_asked(),
+            scrapes: never_asked(),
             lost_alerts: never_asked(),
             scrape_sizes: never_asked(),
             parts: Vec::new(),

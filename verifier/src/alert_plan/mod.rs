@@ -13,9 +13,10 @@ use firedrill_record::{Labels, Reason, ServiceName};
 use firedrill_rulebook::{
     AlertmanagerConfig, Analysis, PrometheusConfig, RUN_LABEL, ResolvedRoute, ScaledFlags,
 };
+use jiff::{SignedDuration, Timestamp};
 
 use crate::deadline::Clockwork;
-use crate::evidence::{Evidence, LiveConfiguration, LiveRule};
+use crate::evidence::{Evidence, LiveConfiguration, LiveRule, Series};
 use crate::plan::Plan;
 
 pub use baseline::Baseline;
@@ -100,7 +101,6 @@ impl AlertPlan {
         let clockwork = Clockwork {
             scrape: scraping.interval,
             scrape_timeout: scraping.timeout,
-            longest_scrape: None,
             evaluation: rule.interval,
             recording_delay: loaded::recording_delay(configuration, &analysis, rule),
             r#for: rule.r#for,
@@ -124,16 +124,29 @@ impl AlertPlan {
         })
     }
 
-    /// The same with what Prometheus itself counted in the drill: how long scrapes took, and whether alerts were lost on
-    /// their way to Alertmanager.
+    /// The same with what Prometheus itself counted in the drill: whether alerts were lost on their way to Alertmanager.
     #[must_use]
     pub fn as_measured(mut self, evidence: &Evidence) -> Self {
-        let of_its_jobs = |(job, _): &(&String, &f64)| self.jobs.contains(*job);
-        let longest =
-            evidence.longest_scrapes.iter().flatten().filter(of_its_jobs).map(|(_, longest)| *longest);
-        self.clockwork.longest_scrape = longest.reduce(f64::max);
         self.clockwork.lost_alerts = evidence.lost_alerts.as_ref().is_ok_and(|lost| *lost >= 1.0);
         self
+    }
+
+    /// The longest scrape, in seconds, of a target that may feed the rule, among those that began between `from` and
+    /// `until`, or in the interval before; none when Prometheus was not asked, or knows none.
+    pub fn longest_scrape(&self, evidence: &Evidence, from: Timestamp, until: Timestamp) -> Option<f64> {
+        let before = SignedDuration::try_from_secs_f64(self.clockwork.scrape).ok()?;
+        let times = from.checked_sub(before).ok()?.as_millisecond()..=until.as_millisecond();
+        let may_feed = |series: &&Series| {
+            let job = series.label("job");
+            self.jobs.iter().any(|one| one == job)
+                && series
+                    .labels
+                    .iter()
+                    .all(|(name, value)| self.labels.get(name).is_none_or(|it| it == value))
+        };
+        let scrapes = evidence.scrapes.as_ref().ok()?.iter().filter(may_feed);
+        let samples = scrapes.flat_map(|series| &series.samples);
+        samples.filter(|sample| times.contains(&sample.at_ms)).map(|sample| sample.value).reduce(f64::max)
     }
 
     /// The service whose requests the rule looks at: the expected label, else the one that the fault is on. None when

@@ -4,7 +4,7 @@ use firedrill_record::Reason;
 use super::{AlertPlan, Baseline, Measured, Muting, NoPlan, Processors, longest_history_of_all};
 use crate::checks::fixtures;
 use crate::deadline::{Clockwork, Crossing, SteppingMean};
-use crate::evidence::LiveConfiguration;
+use crate::evidence::{Evidence, LiveConfiguration, Sample};
 
 fn expectation() -> AlertExpectation {
     let Expectation::Alert(alert) = fixtures::plan().expect.remove(0) else {
@@ -210,10 +210,27 @@ fn an_interval_that_covers_a_part_of_the_run_leaves_it_to_the_hour() {
 fn what_prometheus_counted_in_the_drill_is_in_the_clockwork() {
     let mut evidence = fixtures::alert_evidence();
     assert_eq!(made(|_| {}).unwrap().as_measured(&evidence).clockwork, fixtures::clockwork());
-    evidence.longest_scrapes = Ok([("services".to_owned(), 0.1), ("node".to_owned(), 0.2)].into());
     evidence.lost_alerts = Ok(2.0);
-    let wanted = Clockwork { longest_scrape: Some(0.1), lost_alerts: true, ..fixtures::clockwork() };
+    let wanted = Clockwork { lost_alerts: true, ..fixtures::clockwork() };
     assert_eq!(made(|_| {}).unwrap().as_measured(&evidence).clockwork, wanted);
+}
+
+#[test]
+fn the_longest_scrape_is_that_of_a_target_that_feeds_the_rule_at_the_time() {
+    let plan = made(|_| {}).unwrap();
+    let mut evidence = fixtures::alert_evidence();
+    let longest =
+        |evidence: &Evidence| plan.longest_scrape(evidence, fixtures::at(10_000), fixtures::at(11_000));
+    assert_eq!(longest(&evidence), None);
+    let scrapes = |job: &str, service: &str, taken: &[(i64, f64)]| {
+        let mut one = fixtures::series("scrape_duration_seconds", &[("job", job), ("service", service)], 0.0);
+        one.samples = taken.iter().map(|(at_ms, value)| Sample { at_ms: *at_ms, value: *value }).collect();
+        one
+    };
+    let own = scrapes("services", "user", &[(9_700, 0.5), (9_800, 0.02), (10_900, 0.07), (11_100, 0.6)]);
+    let others = [scrapes("services", "chat", &[(10_000, 0.9)]), scrapes("node", "user", &[(10_000, 0.8)])];
+    evidence.scrapes = Ok([own].into_iter().chain(others).collect());
+    assert_eq!(longest(&evidence), Some(0.07));
 }
 
 #[test]

@@ -60,7 +60,6 @@ pub(crate) fn clockwork() -> Clockwork {
     Clockwork {
         scrape: 0.25,
         scrape_timeout: 0.25,
-        longest_scrape: None,
         evaluation: 0.25,
         recording_delay: 0.0,
         r#for: 5.0,

@@ -219,7 +219,9 @@ impl Watch {
         self.folder.write_text("witness.jsonl", &raw.join("\n"))?;
         self.evidence.failed_notifications = gained(&self.failed_before, self.failed_notifications().await);
         self.evidence.lost_alerts = gained(&self.lost_before, self.lost_alerts().await);
-        self.read_longest_scrapes().await;
+        if expect.iter().any(|one| matches!(one, Expectation::Alert(_))) {
+            self.read_scrapes().await;
+        }
         self.read_resets().await;
         self.read_restarted().await;
         self.read_up().await;
@@ -432,20 +434,19 @@ impl Watch {
         });
     }
 
-    async fn read_longest_scrapes(&mut self) {
-        let query = format!("max by (job) (max_over_time(scrape_duration_seconds[{}]))", self.window());
-        self.evidence.longest_scrapes = self.by_label("job", &query).await;
+    async fn read_scrapes(&mut self) {
+        let query = format!("scrape_duration_seconds[{}]", self.window());
+        self.evidence.scrapes = match self.prometheus.query_raw_range(&query, None).await {
+            Ok(reply) => Ok(reply.parsed.iter().map(series).collect()),
+            Err(error) => Err(chain(&error)),
+        };
     }
 
     async fn by_service(&self, query: &str) -> Gathered<BTreeMap<String, f64>> {
-        self.by_label("service", query).await
-    }
-
-    async fn by_label(&self, label: &str, query: &str) -> Gathered<BTreeMap<String, f64>> {
         match self.prometheus.query(query, None).await.map_err(|error| chain(&error))?.parsed {
             QueryValue::Vector(samples) => Ok(samples
                 .into_iter()
-                .map(|one| (one.labels.get(label).cloned().unwrap_or_default(), one.sample.value))
+                .map(|one| (one.labels.get("service").cloned().unwrap_or_default(), one.sample.value))
                 .collect()),
             other => Err(format!("the reply is a {}", other.type_name())),
         }

@@ -12,8 +12,6 @@ pub struct Clockwork {
     pub scrape: f64,
     /// Scrape timeout of that job; never more than its interval. A scrape that hangs fails after it.
     pub scrape_timeout: f64,
-    /// The longest scrape that Prometheus counted in the drill, where it was asked.
-    pub longest_scrape: Option<f64>,
     /// Evaluation interval of the rule's group.
     pub evaluation: f64,
     /// Evaluations that pass between raw samples and the alert because recording rules lie in other groups.
@@ -40,10 +38,10 @@ impl Clockwork {
         round_up(self.r#for, self.evaluation)
     }
 
-    /// From the start of a scrape until its samples can be read.
-    fn scrape_takes(&self) -> f64 {
-        let measured = self.longest_scrape.unwrap_or(0.0);
-        SCRAPE_TAKES.max(measured).min(SCRAPE_TAKES.max(self.scrape_timeout.min(self.scrape)))
+    /// From the start of a scrape until its samples can be read: as `measured` by Prometheus, or before that was read up
+    /// to the timeout.
+    fn scrape_takes(&self, measured: Option<f64>) -> f64 {
+        SCRAPE_TAKES.max(measured.unwrap_or_else(|| self.scrape_timeout.min(self.scrape)))
     }
 
     /// How long a change of what is scraped may be unseen: the next scrape, the evaluation after it, and further ones
@@ -66,10 +64,16 @@ impl Clockwork {
     }
 
     /// From asking for the fault to the first evaluation at which the expression is true. `switching` is how long the
-    /// switch took to answer. None when the expression never becomes true.
-    pub fn cause_to_pending(&self, crossing: Crossing, switching: f64) -> Option<Window> {
+    /// switch took to answer, `scrape` the longest scrape meanwhile, where it is known. None when the expression never
+    /// becomes true.
+    pub fn cause_to_pending(
+        &self,
+        crossing: Crossing,
+        switching: f64,
+        scrape: Option<f64>,
+    ) -> Option<Window> {
         let (earliest, latest) = crossing.rise()?;
-        let takes = self.scrape_takes();
+        let takes = self.scrape_takes(scrape);
         Some(Window::between(
             (earliest - CLOCK).max(-CLOCK),
             switching + latest + self.unseen() + takes + TIMER_LATE,
@@ -118,15 +122,12 @@ impl Clockwork {
     }
 
     /// From asking for the end of the fault to the first evaluation at which the alert is resolved. `switching` is how
-    /// long that took.
-    pub fn undone_to_resolved(&self, crossing: Crossing, switching: f64) -> Window {
+    /// long that took, `scrape` the longest scrape meanwhile, where it is known.
+    pub fn undone_to_resolved(&self, crossing: Crossing, switching: f64, scrape: Option<f64>) -> Window {
         let (earliest, latest) = crossing.fall();
         let keep = round_up(self.keep_firing_for, self.evaluation);
-        let (scrape, takes) = if crossing.falls_at_a_scrape() {
-            (self.scrape, self.scrape_takes())
-        } else {
-            (0.0, self.scrape_takes())
-        };
+        let takes = self.scrape_takes(scrape);
+        let scrape = if crossing.falls_at_a_scrape() { self.scrape } else { 0.0 };
         Window::between(
             (earliest - CLOCK).max(-CLOCK) + keep,
             switching + latest + scrape + self.evaluation + self.recording_delay + keep + takes + TIMER_LATE,
@@ -151,7 +152,6 @@ pub(super) mod tests {
         Clockwork {
             scrape: 0.25,
             scrape_timeout: 0.25,
-            longest_scrape: None,
             evaluation: 0.25,
             recording_delay: 0.0,
             r#for: 5.0,
@@ -228,23 +228,24 @@ pub(super) mod tests {
     #[test]
     fn a_gauge_is_seen_within_a_scrape_and_an_evaluation() {
         // 0.25 + 0.25 + a switch of 0.01 + 0.05 + 0.08 = 0.64 s.
-        let window = clockwork().cause_to_pending(Crossing::Immediate, 0.01).unwrap();
+        let window = clockwork().cause_to_pending(Crossing::Immediate, 0.01, Some(0.0)).unwrap();
         assert!(window.holds(0.0) && window.holds(0.63) && !window.holds(0.65) && !window.holds(-0.03));
-        assert_eq!(clockwork().undone_to_resolved(Crossing::Immediate, 0.01).spans(), window.spans());
+        assert_eq!(
+            clockwork().undone_to_resolved(Crossing::Immediate, 0.01, Some(0.0)).spans(),
+            window.spans()
+        );
     }
 
     #[test]
-    fn a_scrape_that_hangs_fails_after_its_timeout_or_the_interval() {
-        let latest = |longest, timeout| {
-            let clockwork =
-                Clockwork { longest_scrape: Some(longest), scrape_timeout: timeout, ..clockwork() };
-            clockwork.cause_to_pending(Crossing::Immediate, 0.0).unwrap().latest()
+    fn a_scrape_takes_what_prometheus_counted_and_before_that_is_known_up_to_its_timeout() {
+        let latest = |measured, timeout| {
+            let clockwork = Clockwork { scrape_timeout: timeout, ..clockwork() };
+            clockwork.cause_to_pending(Crossing::Immediate, 0.0, measured).unwrap().latest()
         };
         // 0.58 s and what a scrape takes: the budget, what was measured, the timeout, the interval.
-        for (longest, timeout, takes) in
-            [(0.01, 0.2, 0.05), (0.1, 0.2, 0.1), (0.9, 0.2, 0.2), (0.9, 10.0, 0.25)]
-        {
-            assert!((latest(longest, timeout) - 0.58 - takes).abs() < 1e-9, "{longest} {timeout}");
+        let cases = [(Some(0.01), 0.2, 0.05), (Some(0.1), 0.2, 0.1), (None, 0.2, 0.2), (None, 10.0, 0.25)];
+        for (measured, timeout, takes) in cases {
+            assert!((latest(measured, timeout) - 0.58 - takes).abs() < 1e-9, "{measured:?} {timeout}");
         }
     }
 
@@ -259,7 +260,7 @@ pub(super) mod tests {
     #[test]
     fn keep_firing_for_is_a_whole_number_of_evaluations_later() {
         let keeping = Clockwork { keep_firing_for: 0.6, ..clockwork() };
-        let window = keeping.undone_to_resolved(Crossing::Immediate, 0.0);
+        let window = keeping.undone_to_resolved(Crossing::Immediate, 0.0, Some(0.0));
         assert!(
             (window.earliest() - 0.73).abs() < 1e-9 && (window.latest() - 1.38).abs() < 1e-9,
             "{window:?}"
@@ -274,8 +275,8 @@ pub(super) mod tests {
         let crossing = gauge + 0.1 * 5.0;
         let switch = 0.03;
         for window in [
-            clockwork.cause_to_pending(Crossing::Immediate, switch).unwrap(),
-            clockwork.undone_to_resolved(Crossing::Immediate, switch),
+            clockwork.cause_to_pending(Crossing::Immediate, switch, Some(0.04)).unwrap(),
+            clockwork.undone_to_resolved(Crossing::Immediate, switch, Some(0.04)),
             clockwork.pending_to_firing(0),
             clockwork.firing_to_received(),
         ] {
@@ -283,8 +284,8 @@ pub(super) mod tests {
         }
         let busy = SteppingMean { before: 0.1, unsteady: 0.15, event: 0.0, ..mean(0.8, 1.0) };
         for one in [ratio(), Crossing::Busy(busy), Crossing::Busy(SteppingMean { before: 0.5, ..busy })] {
-            let rise = clockwork.cause_to_pending(one, switch).unwrap();
-            let fall = clockwork.undone_to_resolved(one, switch);
+            let rise = clockwork.cause_to_pending(one, switch, Some(0.04)).unwrap();
+            let fall = clockwork.undone_to_resolved(one, switch, Some(0.04));
             assert!(width(&rise) <= crossing && width(&fall) <= crossing, "{rise:?} {fall:?}");
         }
     }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::group::{self, Arrival};
 use super::judge::KIND;
-use crate::alert_plan::{AlertPlan, Baseline, Measured, Muting};
+use crate::alert_plan::{AlertPlan, Baseline, Measured, Muting, NoPlan};
 use crate::cause;
 use crate::deadline::Crossing;
 use crate::evidence::Evidence;
@@ -33,6 +33,10 @@ pub(super) struct Followed<'a> {
     /// Seconds that requests went on failing after the cause ended, where that matters to the rule.
     pub(super) aftermath: f64,
     pub(super) life: LifeCycle,
+    /// The longest scrape from the begin of the cause until the alert was pending, in seconds, where it is known.
+    pub(super) scrape_before: Option<f64>,
+    /// The same from its end until the alert was resolved.
+    pub(super) scrape_after: Option<f64>,
     /// How it came to Alertmanager; none before it did.
     pub(super) arrival: Option<Arrival>,
 }
@@ -114,25 +118,9 @@ pub(super) fn follow<'a>(
     let service = alert.service(plan, fault);
     let measured = Measured::of(&alert, service.as_ref(), &record, evidence);
     let crossing = alert.crossing(fault, Some(&measured));
-    // The proof of effect and the measured ratio count once the fault is over: until then they still grow.
     if record.undo_asked.is_some() || evidence.ended_because.is_some() {
-        if evidence.ledger.is_none() {
-            return Err(judged(Reason::EvidenceMissing, "there is no ledger of the load".to_owned()));
-        }
-        // What shows the effect may still be on its way: requests that hung end with the fault or by their time-out.
-        let over = evidence.ended_because.is_some()
-            || record.undone.is_some_and(|undone| evidence.ended > undone + PROOF_ON_ITS_WAY);
-        if let Err(why) = proof::of_effect(fault, &record, evidence)
-            && over
-        {
-            return Err(judged(why.reason, why.sentence));
-        }
-        if let Some(why) = measured.requests.as_ref().and_then(|it| alert.too_few_events(it)) {
-            return Err(judged(Reason::TooFewEvents, why));
-        }
-        if let Some((reason, why)) = measured.unclear_processors(&alert, fault) {
-            return Err(judged(reason, why));
-        }
+        worth_judging(&alert, fault, &record, &measured, evidence)
+            .map_err(|(reason, why)| judged(reason, why))?;
         // When the process is gone nothing is counted any more, and what was counted stays in the window.
         if !was_cut
             && let Some(why) = alert.clockwork.cannot_fire(crossing, lasts(plan, fault, Some(&record)))
@@ -147,11 +135,54 @@ pub(super) fn follow<'a>(
         }
         _ => 0.0,
     };
+    let scrape_before = alert.longest_scrape(evidence, record.asked, life.pending.unwrap_or(evidence.ended));
+    let scrape_after = record
+        .undo_asked
+        .and_then(|ended| alert.longest_scrape(evidence, ended, life.resolved.unwrap_or(evidence.ended)));
     let arrival =
         told(expectation).and_then(|receiver| group::of(&alert, &life, &subject, receiver, plan, evidence));
     let outcome = &expectation.outcome;
     let baseline = measured.requests;
-    Ok(Followed { alert, outcome, record, service, baseline, crossing, fall, aftermath, life, arrival })
+    Ok(Followed {
+        alert,
+        outcome,
+        record,
+        service,
+        baseline,
+        crossing,
+        fall,
+        aftermath,
+        life,
+        scrape_before,
+        scrape_after,
+        arrival,
+    })
+}
+
+/// Whether the fault had its effect, and what was measured of it tells something. Both count once the fault is over:
+/// until then they still grow.
+fn worth_judging(
+    alert: &AlertPlan,
+    fault: &Fault,
+    record: &FaultRecord,
+    measured: &Measured,
+    evidence: &Evidence,
+) -> Result<(), NoPlan> {
+    if evidence.ledger.is_none() {
+        return Err((Reason::EvidenceMissing, "there is no ledger of the load".to_owned()));
+    }
+    // What shows the effect may still be on its way: requests that hung end with the fault or by their time-out.
+    let over = evidence.ended_because.is_some()
+        || record.undone.is_some_and(|undone| evidence.ended > undone + PROOF_ON_ITS_WAY);
+    if let Err(unproved) = proof::of_effect(fault, record, evidence)
+        && over
+    {
+        return Err((unproved.reason, unproved.sentence));
+    }
+    if let Some(why) = measured.requests.as_ref().and_then(|it| alert.too_few_events(it)) {
+        return Err((Reason::TooFewEvents, why));
+    }
+    measured.unclear_processors(alert, fault).map_or(Ok(()), Err)
 }
 
 /// Seconds of wall time that `fault` lasts: as planned, or longer when it took longer to undo. How long a killed part

@@ -77,7 +77,7 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         ends_as: if has_pending { "pending" } else { "firing" },
         source: "Prometheus",
         start: followed.record.asked,
-        window: clockwork.cause_to_pending(followed.crossing, switching)?,
+        window: clockwork.cause_to_pending(followed.crossing, switching, followed.scrape_before)?,
         observed: life.pending,
     });
     let pending = life.pending?;
@@ -154,8 +154,11 @@ fn to_resolved_delivered(
 fn resolved(followed: &Followed<'_>) -> Option<Step> {
     let undo_asked = followed.record.undo_asked?;
     let switching = seconds(undo_asked, followed.record.undone);
-    let mut window =
-        followed.alert.clockwork.undone_to_resolved(followed.fall, switching + followed.aftermath);
+    let mut window = followed.alert.clockwork.undone_to_resolved(
+        followed.fall,
+        switching + followed.aftermath,
+        followed.scrape_after,
+    );
     if followed.aftermath > 0.0 {
         window.computed_from =
             format!("{}; requests went on failing for {:.2}s", window.computed_from, followed.aftermath);
