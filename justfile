@@ -46,6 +46,10 @@ soak time="8h" window="10m": build
 capacity: build
     {{ release }}/firedrill capacity
 
+# Repeat an alert on `up == 0` and one on a share of errors: predicted windows beside what is observed, false verdicts
+trials count="5" *options: build-dev
+    {{ debug }}/firedrill trials scenarios/trials --count {{ count }} {{ options }}
+
 # Format the code
 fmt:
     cargo fmt --all

@@ -10,8 +10,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use firedrill_drill::parse_drill_duration;
 use firedrill_reports::{ColourChoice, RenderOptions, TerminalOptions, render_options, terminal_options};
+use firedrill_rulebook::parse_duration;
 
 use crate::commands;
+use crate::speed::Speed;
+use crate::trials::{MOST_TRIALS, spin};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +25,8 @@ Examples:
   firedrill report latest --markdown -
   firedrill soak --for 8h
   firedrill capacity
+  firedrill scale stack/config/rules --speed auto
+  firedrill trials scenarios/trials --count 5
   firedrill up
   firedrill judge latest
   firedrill restore
@@ -53,6 +58,41 @@ const CAPACITY_EXAMPLES: &str = "\
 Examples:
   firedrill capacity --json capacity.json --markdown capacity.md
   firedrill capacity my-arrivals.yaml --p99 100ms --hold 30s --samples-per-day 5000000 --services 20";
+
+const SCALE_EXAMPLES: &str = "\
+Examples:
+  firedrill scale stack/config/rules --drivers stack/config/firedrill.yaml
+  firedrill scale rules/*.yml --speed auto --scrape-interval 30s --evaluation-interval 1m
+  firedrill scale rules/ --speed 20 --out scaled/ --json scaled.json
+
+A rule is exact, adjusted (something had to give way, such as rounding to a millisecond), assumed (faithful only if
+something holds that the files do not say: a warning) or not compressible (left out of the scaled files).
+`--speed auto` is the largest factor up to 60 at which every interval stays at 250 ms or more and no rule is lost that a
+smaller factor above 1 would keep.
+
+Exit codes:
+  0  every rule is exact, adjusted or assumed
+  1  some rules are not compressible
+  2  a file or the command line is invalid, or the factor makes an interval shorter than 250 ms; nothing was written
+  3  the scaled files or the report could not be written";
+
+const TRIALS_EXAMPLES: &str = "\
+Examples:
+  firedrill trials scenarios/trials --count 5
+  firedrill trials scenarios/trials --count 50 --busy 4 --seed 7 --json trials.json
+
+Exit codes are those of `firedrill run`: 0 only when every trial passed.";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  firedrill compare 20261122t142300z-7f3a latest
+
+Exit codes:
+  0  the same verdicts, and every segment within two scrape intervals
+  1  a verdict or a segment differs
+  2  a run cannot be read
+  3  the comparison cannot be written
+  4  something is missing in one of the runs: it cannot be told";
 
 const UP_EXAMPLES: &str = "\
 Examples:
@@ -87,6 +127,9 @@ Exit codes:
 
 /// The flag by which `up` starts the owner of the stack.
 pub(crate) const DETACHED: &str = "--detached";
+
+/// The command by which trials start busy loops beside them.
+pub(crate) const BUSY_LOOPS: &str = "busy-loops";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -125,6 +168,33 @@ enum Command {
     /// Count the samples of a day, and raise the rate on a service until its latency passes a limit
     #[command(after_help = CAPACITY_EXAMPLES)]
     Capacity(CapacityArguments),
+    /// Show what compressing time makes of each rule of rule files, and write them compressed
+    #[command(after_help = SCALE_EXAMPLES)]
+    Scale(ScaleArguments),
+    /// Repeat drills on one stack, and show predicted windows beside what was observed over all trials
+    #[command(after_help = TRIALS_EXAMPLES)]
+    Trials(TrialsArguments),
+    /// Compare two runs of the same drills at two speeds in drill time
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare {
+        /// A run's folder or id, or `latest`.
+        one: String,
+        /// Another one.
+        other: String,
+        /// Write the comparison as JSON into this file; `-` is stdout, then the table is left out.
+        #[arg(long, value_name = "FILE")]
+        json: Option<OsString>,
+    },
+    /// Keep processors busy until standard input ends
+    #[command(name = BUSY_LOOPS, hide = true)]
+    BusyLoops {
+        /// How many loops.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=MOST_BUSY_LOOPS))]
+        loops: u32,
+        /// How long at the longest.
+        #[arg(long, value_parser = parse_drill_duration)]
+        most: Duration,
+    },
     /// Bring a stack up in real time and leave it running, on the ports of the deployed configuration
     #[command(after_help = UP_EXAMPLES)]
     Up(UpArguments),
@@ -197,9 +267,10 @@ pub(crate) struct RunArguments {
     /// Drill files or folders of them.
     #[arg(default_value = "scenarios/catalog")]
     pub(crate) paths: Vec<PathBuf>,
-    /// By how much time is compressed; the drill says otherwise, else 60.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=60))]
-    pub(crate) speed: Option<u32>,
+    /// By how much time is compressed, 1 to 60; the drill says otherwise, else 60. `auto` is the largest faithful factor
+    /// for the configuration: the one `firedrill scale --speed auto` picks, and no higher than the drill's own.
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) speed: Option<Speed>,
     /// A drill that is not run, because it needs another stack for one, is exit code 4 and an error in reports.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -264,6 +335,63 @@ pub(crate) struct CapacityArguments {
     /// Services that the stack is meant to have.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) services: u32,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Arguments of `firedrill scale`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ScaleArguments {
+    /// Rule files, or folders with rule files anywhere below them (*.yml, *.yaml, *.rules). Recording rules of one file are
+    /// followed into the others.
+    #[arg(required = true, value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// By how much time is compressed, 1 to 60, or `auto`.
+    #[arg(long, value_name = "FACTOR", default_value = "60")]
+    pub(crate) speed: Speed,
+    /// Interval between scrapes, before compression.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = interval)]
+    pub(crate) scrape_interval: Duration,
+    /// Interval between evaluations of groups that set none, before compression.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = interval)]
+    pub(crate) evaluation_interval: Duration,
+    /// A firedrill.yaml whose `drivers` say what moves a metric.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) drivers: Option<PathBuf>,
+    /// Write the scaled files below this folder, absent or empty, under the paths they were given by.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write what became of each rule as JSON into this file; `-` is stdout, then the table is left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<OsString>,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(interval) if !interval.is_zero() => Ok(interval),
+        Ok(_) => Err("an interval is above 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// More busy loops than this say nothing more.
+const MOST_BUSY_LOOPS: i64 = 64;
+
+/// Arguments of `firedrill trials`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TrialsArguments {
+    /// Drill files or folders of them.
+    #[arg(required = true, value_name = "DRILL")]
+    pub(crate) drills: Vec<PathBuf>,
+    /// How often each drill is repeated.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_TRIALS)))]
+    pub(crate) count: u32,
+    /// Run the second half of the trials beside so many busy loops.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_BUSY_LOOPS))]
+    pub(crate) busy: Option<u32>,
+    /// By how much time is compressed, 1 to 60, or `auto`; the drill says otherwise, else 60.
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) speed: Option<Speed>,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
@@ -367,6 +495,13 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => commands::run(&arguments, &talk),
         Command::Soak(arguments) => commands::soak(&arguments, &talk),
         Command::Capacity(arguments) => commands::capacity(&arguments, &talk),
+        Command::Scale(arguments) => commands::scale(&arguments, &talk),
+        Command::Trials(arguments) => commands::trials(&arguments, &talk),
+        Command::Compare { one, other, json } => commands::compare_runs(&one, &other, json.as_deref(), &talk),
+        Command::BusyLoops { loops, most } => {
+            spin(loops, most);
+            Ok(0)
+        }
         Command::Up(arguments) => commands::up(&arguments, &talk),
         Command::Status => commands::status(&talk),
         Command::Down => commands::down(),

@@ -4,9 +4,12 @@
 mod capacity;
 mod cli;
 mod commands;
+mod comparison;
 mod failure;
 mod run;
 mod soak;
+mod speed;
+mod trials;
 mod up;
 
 pub use cli::main;

@@ -282,6 +282,19 @@ fn a_speed_above_what_the_configuration_allows_is_refused_with_the_largest_allow
     assert!(!place.path(".firedrill").exists(), "nothing was started");
 }
 
+#[test]
+fn the_speed_that_auto_picks_is_in_the_record() {
+    let place = Place::new();
+    let config = place.path("config");
+    copy(&Place::workspace().join("stack/config"), &config);
+    fs::write(config.join("rules/fast.yml"), "groups: [{name: fast, interval: 10s, rules: []}]\n").unwrap();
+    let mut command = run_without_programs(&place);
+    let assert =
+        command.arg("--config").arg(&config).args(["--speed", "auto", "--json", "-"]).assert().code(3);
+    let record: serde_json::Value = serde_json::from_str(&stdout(&assert)).unwrap();
+    assert_eq!(record["speed"], 40);
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -97,9 +97,14 @@ pub fn write_report(
         Format::Junit => render_junit(record),
         Format::Markdown => render_markdown(record),
     };
+    write_text(format, destination, &text)
+}
+
+/// Writes `text`, which is a report in `format`, to `destination`.
+pub fn write_text(format: Format, destination: &Destination, text: &str) -> Result<(), ReportError> {
     match destination {
-        Destination::Stdout => print(&text),
-        Destination::File(path) => write_file(path, &text),
+        Destination::Stdout => print(text),
+        Destination::File(path) => write_file(path, text),
     }
     .map_err(|source| ReportError::Write { format, destination: destination.clone(), source })
 }

@@ -2,10 +2,11 @@
 //! JUnit, Markdown.
 //!
 //! Everything is made from [`firedrill_record`]: events while the run lasts, the record when it has ended, so that a
-//! report can be made again later. Nothing here judges, changes a verdict or knows how a run is made. No other crate
+//! report can be made again later; and of what [`firedrill_rulebook`] says of rules. Nothing here judges, changes a verdict or knows how a run is made. No other crate
 //! prints.
 
 mod capacity_report;
+mod comparison_report;
 mod destination;
 mod drill_report;
 mod expectations;
@@ -21,13 +22,17 @@ mod palette;
 mod printable;
 mod progress;
 mod run_report;
+mod scale_json;
+mod scale_report;
 mod soak_report;
 mod status;
+mod trials_report;
 mod wording;
 mod wrapping;
 mod xml;
 
-pub use destination::{Destination, Format, ReportError, print, write_report};
+pub use comparison_report::render_comparison;
+pub use destination::{Destination, Format, ReportError, print, write_report, write_text};
 pub use json::render_json;
 pub use junit::render_junit;
 pub use markdown::render_markdown;
@@ -37,3 +42,5 @@ pub use options::{
 };
 pub use progress::TerminalReporter;
 pub use run_report::render_run;
+pub use scale_json::render_scale_json;
+pub use scale_report::{ScaleReport, render_scale};

@@ -72,6 +72,8 @@ pub enum ProgressStyle {
     Live,
     /// One line for each notable event, with the seconds since the run began.
     Plain,
+    /// One line for the run and for each drill that ended, besides warnings: for runs of many drills.
+    Outcomes,
     /// Warnings and interrupts only.
     Quiet,
 }

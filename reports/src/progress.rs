@@ -40,7 +40,9 @@ impl TerminalReporter {
     pub fn new(options: TerminalOptions) -> Self {
         let view = match options.progress {
             ProgressStyle::Live => View::Live(LiveView::new(ProgressDrawTarget::stderr(), options.colour)),
-            ProgressStyle::Plain | ProgressStyle::Quiet => View::Lines(Box::new(io::stderr())),
+            ProgressStyle::Plain | ProgressStyle::Outcomes | ProgressStyle::Quiet => {
+                View::Lines(Box::new(io::stderr()))
+            }
         };
         Self::with_view(options, view)
     }
@@ -72,6 +74,7 @@ impl TerminalReporter {
         match self.options.progress {
             ProgressStyle::Plain => Level::Step,
             ProgressStyle::Live => Level::Notable,
+            ProgressStyle::Outcomes => Level::Outcome,
             ProgressStyle::Quiet => Level::Warning,
         }
     }
@@ -256,6 +259,16 @@ mod tests {
         assert_eq!(
             shown(options(ProgressStyle::Quiet), &whole_run()),
             "[  31.0s] warning: the witness had one delivery more\n\
+             [  32.1s] interrupted: undoing faults and taking everything down; a second signal ends at once\n"
+        );
+    }
+
+    #[test]
+    fn outcomes_are_one_line_a_drill_besides_warnings() {
+        assert_eq!(
+            shown(options(ProgressStyle::Outcomes), &whole_run()),
+            "[  31.0s] warning: the witness had one delivery more\n\
+             [  32.0s] drill errors-page did not pass: violated\n\
              [  32.1s] interrupted: undoing faults and taking everything down; a second signal ends at once\n"
         );
     }

@@ -11,6 +11,7 @@ use crate::page::{INDENT, Page};
 use crate::palette::Tone;
 use crate::printable::printable;
 use crate::soak_report;
+use crate::trials_report;
 use crate::wrapping::{hanging, wrap};
 
 /// The whole report of `record`, with a line break at its end.
@@ -21,8 +22,13 @@ pub fn render_run(record: &RunRecord, options: &RenderOptions) -> String {
     blocks.extend(alone.map(|drill| drill_report::render(page, drill, record.speed)));
     blocks.extend(soak_report::sections(page, record));
     blocks.extend(record.capacity.iter().flat_map(|found| capacity_report::sections(page, found)));
+    blocks.extend(trials_report::sections(page, record));
     blocks.extend(left_out(page, record));
-    blocks.extend(not_run(page, record));
+    blocks.extend(if record.trials.is_empty() {
+        not_run(page, record)
+    } else {
+        trials_report::not_run(page, record)
+    });
     blocks.push(summary(page, record, options));
     let mut text = blocks.join("\n\n");
     text.push('\n');

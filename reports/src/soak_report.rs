@@ -19,9 +19,10 @@ pub(crate) fn sections(page: Page, record: &RunRecord) -> Vec<String> {
     vec![windows(page, &record.drills), growth(page, &record.growth)]
 }
 
-/// Whether `drill` needs a block of its own: in a soak or a capacity run, one that did not pass.
+/// Whether `drill` needs a block of its own: in a soak, a capacity run or a run of trials, one that did not pass.
 pub(crate) fn is_told_alone(record: &RunRecord, drill: &DrillRecord) -> bool {
-    (record.growth.is_empty() && record.capacity.is_none()) || Outcome::of(drill) != Outcome::Passed
+    let is_one_of_many = !record.growth.is_empty() || record.capacity.is_some() || !record.trials.is_empty();
+    !is_one_of_many || Outcome::of(drill) != Outcome::Passed
 }
 
 fn windows(page: Page, drills: &[DrillRecord]) -> String {

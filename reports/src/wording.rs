@@ -17,6 +17,8 @@ pub(crate) enum Level {
     Step,
     /// Stays on the screen beside bars too.
     Notable,
+    /// What a run is, and how each of its drills ended.
+    Outcome,
     /// Told even when quiet was asked for.
     Warning,
 }
@@ -34,8 +36,9 @@ pub(crate) fn tell(kind: &RunEventKind) -> Option<Told> {
     use RunEventKind as Kind;
     let step = |text: String| (Level::Step, None, text);
     let notable = |tone, text: String| (Level::Notable, tone, text);
+    let outcome = |tone, text: String| (Level::Outcome, tone, text);
     let (level, tone, text) = match kind {
-        Kind::RunStarted { run, folder, seed, speed, drills, .. } => notable(
+        Kind::RunStarted { run, folder, seed, speed, drills, .. } => outcome(
             None,
             format!("run {run}: {}, speed {speed}, seed {seed}, {folder}", counted(drills.len(), "drill")),
         ),
@@ -65,7 +68,7 @@ pub(crate) fn tell(kind: &RunEventKind) -> Option<Told> {
                 format!("{} {verdict}{reason}: {expectation}: {sentence}", sign(*verdict)),
             )
         }
-        Kind::DrillEnded { drill, verdict, passed } => notable(
+        Kind::DrillEnded { drill, verdict, passed } => outcome(
             Some(if *passed { Tone::Good } else { Tone::of(*verdict).unless_good(Tone::Bad) }),
             format!("drill {drill} {}: {verdict}", if *passed { "passed" } else { "did not pass" }),
         ),

@@ -170,6 +170,24 @@ pub struct RuleProbe {
     pub peak: Option<(String, Gathered<Option<f64>>)>,
 }
 
+/// A time of which something is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The last instant at which it was known.
+    pub from: Timestamp,
+    /// The first instant at which it was known again, or the last try.
+    pub until: Timestamp,
+    /// Why not, a sentence without its begin.
+    pub why: String,
+}
+
+impl Stretch {
+    /// How long it is, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.until.duration_since(self.from).as_secs_f64()
+    }
+}
+
 /// The harness's own look at the host.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HostSample {
@@ -295,6 +313,12 @@ pub struct Evidence {
     pub alertmanager_active: Vec<Labels>,
     /// Rules whose evaluation failed at any look, with the error.
     pub sick_rules: BTreeMap<String, String>,
+    /// The longest time between two looks at the rules with failed ones in between.
+    #[serde(default)]
+    pub rules_unread: Option<Stretch>,
+    /// The longest time between two evaluations of all rules, as far as looks at the rules saw them.
+    #[serde(default)]
+    pub unevaluated: Option<Stretch>,
     /// What Alertmanager showed.
     pub alertmanager: Vec<AlertmanagerSighting>,
     /// Looks at Alertmanager that failed, with the last error.
@@ -375,6 +399,8 @@ impl Evidence {
             settled: None,
             alertmanager_active: Vec::new(),
             sick_rules: BTreeMap::new(),
+            rules_unread: None,
+            unevaluated: None,
             alertmanager: Vec::new(),
             alertmanager_failures: None,
             notifications: never_asked(),

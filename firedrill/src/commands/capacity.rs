@@ -8,6 +8,7 @@ use super::selection;
 use crate::capacity::{Ladder, Limits, findings};
 use crate::cli::{CapacityArguments, Talk};
 use crate::failure::{Failure, INVALID};
+use crate::speed::Speed;
 
 /// Sampling depends on the deployed intervals and latency on the load: neither is compressed, so the fastest will do.
 const SPEED: u32 = 60;
@@ -37,5 +38,5 @@ pub(crate) fn capacity(arguments: &CapacityArguments, talk: &Talk) -> Result<u8,
             record.capacity = Some(findings(&record.drills, &service, limits, complete));
         }),
     );
-    conducted::to_the_end(&arguments.common, Some(SPEED), true, first, talk, follow)
+    conducted::to_the_end(&arguments.common, Some(Speed::Factor(SPEED)), true, first, talk, follow)
 }

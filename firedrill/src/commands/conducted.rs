@@ -1,4 +1,4 @@
-//! A run from its drills to its report: what `run`, `soak` and `capacity` have in common.
+//! A run from its drills to its report: what `run`, `soak`, `capacity` and `trials` have in common.
 
 use firedrill_drill::{Backend, Drill};
 use firedrill_record::ExitOutcome;
@@ -8,20 +8,23 @@ use super::report;
 use super::written_reports::WrittenReports;
 use crate::cli::{CommonArguments, StackKind, Talk};
 use crate::failure::{Failure, NOT_SET_UP};
-use crate::run::{Conductor, Interrupts, Sequel, Setting, Summary};
+use crate::run::{Company, Conductor, Interrupts, Sequel, Setting, Summary};
+use crate::speed::Speed;
 
-/// What comes after the drills that were named.
+/// What comes after the drills that were named, or beside them.
 pub(crate) enum Follow {
     /// Nothing.
     Nothing,
     /// More drills on the same stack, and what is found over all of them.
     Drills(Sequel, Summary),
+    /// Something beside each of them, and what is found over all of them.
+    Company(Company, Summary),
 }
 
 /// Runs `drills` and what follows, shows the report, writes those asked for, and gives the exit code.
 pub(crate) fn to_the_end(
     common: &CommonArguments,
-    speed: Option<u32>,
+    speed: Option<Speed>,
     strict: bool,
     drills: Vec<Drill>,
     talk: &Talk,
@@ -47,6 +50,7 @@ pub(crate) fn to_the_end(
     let conductor = match follow {
         Follow::Nothing => conductor,
         Follow::Drills(sequel, summary) => conductor.followed_by(sequel, summary),
+        Follow::Company(company, summary) => conductor.accompanied_by(company, summary),
     };
     let (folder, record) = runtime.block_on(conductor.conduct())?;
     let shown = report::show(&record, &folder, &reports, talk);

@@ -10,6 +10,7 @@ use super::written_reports::WrittenReports;
 use crate::cli::Talk;
 use crate::failure::{Failure, INVALID};
 use crate::run::{EVIDENCE, outcome_of, outcome_of_growth};
+use crate::trials::findings;
 
 pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
     let (folder, mut record) = report::read(run)?;
@@ -34,6 +35,10 @@ pub(crate) fn judge(run: &str, talk: &Talk) -> Result<u8, Failure> {
         record.growth = growth(&record.drills);
         outcome = record.growth.iter().map(outcome_of_growth).fold(outcome, ExitOutcome::max);
     }
+    record.trials = std::mem::take(&mut record.trials)
+        .into_iter()
+        .map(|one| findings(&one.drill, one.busy_loops, &one.trials, &record.drills))
+        .collect();
     report::show(&record, &folder, &WrittenReports::default(), talk)?;
     if differences.is_empty() {
         report::say("judged again from the evidence: the same verdicts\n")?;

@@ -8,6 +8,7 @@ use super::selection;
 use crate::cli::{SoakArguments, Talk};
 use crate::failure::{Failure, INVALID};
 use crate::soak::Windows;
+use crate::speed::Speed;
 
 /// A soak is what it is in real time.
 const SPEED: u32 = 1;
@@ -23,5 +24,5 @@ pub(crate) fn soak(arguments: &SoakArguments, talk: &Talk) -> Result<u8, Failure
         Box::new(move |_| windows.next()),
         Box::new(|record| record.growth = growth(&record.drills)),
     );
-    conducted::to_the_end(&arguments.common, Some(SPEED), true, first, talk, follow)
+    conducted::to_the_end(&arguments.common, Some(Speed::Factor(SPEED)), true, first, talk, follow)
 }

@@ -1,30 +1,31 @@
 //! The conductor: calls the phases of a run in order.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use firedrill_drill::Drill;
 use firedrill_record::{
     DrillRecord, EventLog, ExitOutcome, GrowthRecord, NotRun, RUN_SCHEMA, Redactor, RunEventKind, RunId,
     RunRecord, StackRecord, Verdict,
 };
-use firedrill_rulebook::{ChangeClass, ConfigFolder, HarnessWiring};
-use firedrill_stack::{Backend, ProcessBackend, RunFolder, RunFolderError, Stack, StackEvent, StackPlan};
+use firedrill_rulebook::ConfigFolder;
+use firedrill_stack::{Backend, ProcessBackend, RunFolder, RunFolderError, Stack};
 use firedrill_verifier::Witness;
 use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use tokio::net::TcpListener;
 
+use super::beside::Company;
 use super::burner::with_burner;
 use super::drill_run::DrillRun;
 use super::events::Events;
 use super::interrupts::Interrupts;
 use super::prepared::{Group, Setting, prepare};
 use super::services_program;
+use super::stack_plan::{StackConfiguration, stack_plan};
+use super::telling::{changed, told};
 use crate::cli::Talk;
 use crate::failure::{Failure, INVALID, NOT_SET_UP, in_a_line};
-
-/// A stack that is not ready after so long is given up.
-pub(crate) const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// How a drill's record counts for the exit code.
 pub(crate) fn outcome_of(drill: &DrillRecord) -> ExitOutcome {
@@ -55,11 +56,14 @@ pub(crate) struct Conductor {
     groups: Vec<Group>,
     folder: RunFolder,
     record: RunRecord,
+    /// Each drill draws a seed of its own: runs whose seeds are neighbours share none.
+    seeds: StdRng,
     events: Events,
     redactor: Redactor,
     interrupts: Interrupts,
     services: std::path::PathBuf,
     sequel: Option<Sequel>,
+    company: Option<Company>,
     summary: Option<Summary>,
 }
 
@@ -102,18 +106,21 @@ impl Conductor {
             not_run,
             growth: Vec::new(),
             capacity: None,
+            trials: Vec::new(),
             exit: ExitOutcome::Passed,
             exit_because: None,
         };
         let mut ready = Self {
             groups,
             folder,
+            seeds: StdRng::seed_from_u64(record.seed),
             record,
             events,
             redactor,
             interrupts,
             services,
             sequel: None,
+            company: None,
             summary: None,
         };
         if setting.strict && !ready.record.not_run.is_empty() {
@@ -125,6 +132,11 @@ impl Conductor {
     /// The same run, which asks `sequel` for more when the drills of a stack are over, and `summary` in the end.
     pub(crate) fn followed_by(self, sequel: Sequel, summary: Summary) -> Self {
         Self { sequel: Some(sequel), summary: Some(summary), ..self }
+    }
+
+    /// The same run, each drill of which has beside it what `company` starts, and which asks `summary` in the end.
+    pub(crate) fn accompanied_by(self, company: Company, summary: Summary) -> Self {
+        Self { company: Some(company), summary: Some(summary), ..self }
     }
 
     /// Runs every group, writes the record, and gives it with its folder.
@@ -207,6 +219,13 @@ impl Conductor {
             .extend(drills.iter().map(|drill| NotRun { drill: drill.name.clone(), why: why.to_owned() }));
     }
 
+    /// `drill` did not run, or not so that it could be judged.
+    fn cannot_tell(&mut self, drill: &Drill, problem: &str) {
+        self.events.warn(problem);
+        self.not_run(std::slice::from_ref(drill), problem);
+        self.exit(ExitOutcome::CannotTell, problem);
+    }
+
     async fn run_group(&mut self, number: usize, group: Group) {
         let witness = match listen().await {
             Ok(witness) => witness,
@@ -219,8 +238,8 @@ impl Conductor {
         for change in &group.compressed.changes {
             self.events.tell(changed(change));
         }
-        for rule in &group.compressed.left_out {
-            self.events.tell(RunEventKind::RuleLeftOut { rule: rule.rule.clone(), why: rule.reason.clone() });
+        for rule in group.compressed.left_out() {
+            self.events.tell(RunEventKind::RuleLeftOut { rule: rule.rule.clone(), why: rule.why() });
         }
         if let Some(stack) = self.bring_up(number, &group, &witness).await {
             self.run_drills(number, &group, stack, &witness).await;
@@ -229,19 +248,12 @@ impl Conductor {
     }
 
     async fn bring_up(&mut self, number: usize, group: &Group, witness: &Witness) -> Option<Box<dyn Stack>> {
-        let plan = StackPlan {
-            configuration: group.compressed.folder.clone(),
-            configuration_name: group.configuration_name.clone(),
-            flags: group.compressed.flags,
-            harness: HarnessWiring {
-                metrics_address: witness.address().to_string(),
-                witness_url: format!("http://{}/witness", witness.address()),
-            },
-            services_environment: group.firedrill.service_environment.clone(),
-            services_binary: self.services.clone(),
-            folder: self.folder.stack(number),
-            start_deadline: START_DEADLINE,
+        let configuration = StackConfiguration {
+            name: &group.configuration_name,
+            compressed: &group.compressed,
+            firedrill: &group.firedrill,
         };
+        let plan = stack_plan(configuration, &self.services, self.folder.stack(number), witness);
         self.events.tell(RunEventKind::StackStarting { parts: parts_of(&plan.configuration) });
         let backend = with_burner(ProcessBackend::from_environment());
         let events = self.events.clone();
@@ -272,7 +284,7 @@ impl Conductor {
         self.events.set_redactor(self.redactor.clone());
         self.record.versions.extend(stack.versions());
         let left_out: BTreeMap<String, String> =
-            group.compressed.left_out.iter().map(|rule| (rule.rule.clone(), rule.reason.clone())).collect();
+            group.compressed.left_out().into_iter().map(|rule| (rule.rule.clone(), rule.why())).collect();
         self.record.stacks.push(StackRecord { left_out: left_out.clone(), ..stack.record() });
         let mut undone = true;
         let mut drills: VecDeque<Drill> = group.drills.iter().cloned().collect();
@@ -297,11 +309,21 @@ impl Conductor {
                 break;
             }
             let Some(drill) = drills.pop_front() else { break };
+            let seed = self.seeds.random();
+            let beside = match self.company.as_mut().map_or(Ok(None), |start| start(&drill, &self.record.run))
+            {
+                Ok(beside) => beside,
+                Err(problem) => {
+                    self.cannot_tell(&drill, &problem);
+                    continue;
+                }
+            };
             let run = DrillRun {
                 drill: &drill,
                 number: u32::try_from(index + 1_usize).unwrap_or(u32::MAX),
                 stack_number: number,
-                seed: self.record.seed,
+                seed,
+                beside: beside.as_ref().map(|one| (one.name(), one.pid())),
                 run: self.record.run.clone(),
                 speed: group.speed,
                 firedrill: &group.firedrill,
@@ -314,7 +336,12 @@ impl Conductor {
                 events: &self.events,
                 interrupts: &self.interrupts,
             };
-            match run.conduct().await {
+            let conducted = run.conduct().await;
+            if let Some(problem) = beside.and_then(|one| one.end().err()) {
+                self.events.warn(format!("{}: {problem}", drill.name));
+                self.exit(ExitOutcome::CannotTell, &format!("{}: {problem}", drill.name));
+            }
+            match conducted {
                 Ok(judged) => {
                     undone &=
                         judged.faults.iter().all(|fault| fault.injected.is_none() || fault.undone.is_some());
@@ -328,12 +355,8 @@ impl Conductor {
                         break;
                     }
                 }
-                Err(problem) => {
-                    // A full disk, for one: nothing can be judged without its evidence.
-                    self.events.warn(problem.clone());
-                    self.not_run(std::slice::from_ref(&drill), &problem);
-                    self.exit(ExitOutcome::CannotTell, &problem);
-                }
+                // A full disk, for one: nothing can be judged without its evidence.
+                Err(problem) => self.cannot_tell(&drill, &problem),
             }
         }
         self.events.set_drill(None);
@@ -374,35 +397,4 @@ pub(crate) fn parts_of(configuration: &ConfigFolder) -> usize {
 /// The harness's own end points on a free port.
 pub(crate) async fn listen() -> std::io::Result<Witness> {
     Witness::start(TcpListener::bind("127.0.0.1:0").await?)
-}
-
-/// A change of the configuration as an event.
-pub(crate) fn changed(change: &firedrill_rulebook::Change) -> RunEventKind {
-    // What is not exact says so, and why.
-    let what = match change.class {
-        ChangeClass::Exact => change.what.clone(),
-        ChangeClass::Adjusted | ChangeClass::Assumed => {
-            format!("{} ({}: {})", change.what, change.class, change.note)
-        }
-    };
-    RunEventKind::ConfigurationChanged {
-        file: change.file.clone(),
-        what,
-        from: change.from.clone(),
-        to: change.to.clone(),
-    }
-}
-
-/// What a stack tells as an event of the run.
-pub(crate) fn told(event: StackEvent) -> RunEventKind {
-    let millis = |after: Duration| u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-    match event {
-        StackEvent::ConfigurationChanged(change) => changed(&change),
-        StackEvent::PartStarted { part, pid, address } => RunEventKind::PartStarted { part, pid, address },
-        StackEvent::PartReady { part, after } => RunEventKind::PartReady { part, after_ms: millis(after) },
-        StackEvent::PortTaken { part, address } => RunEventKind::Warned {
-            text: format!("{part} found {address} taken; all parts are started again on other ports"),
-        },
-        StackEvent::StackReady { after } => RunEventKind::StackReady { after_ms: millis(after) },
-    }
 }

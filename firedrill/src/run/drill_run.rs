@@ -29,6 +29,8 @@ pub(crate) const EVIDENCE: &str = "evidence";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Requests in flight are waited for so long.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Once the run is asked to stop, a fault gets so long to be undone before the stack is taken down with it.
+const MEND_WHEN_INTERRUPTED: Duration = Duration::from_secs(3);
 /// Counters get so long to come to rest.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The default limit of a drill lies so many seconds after the last deadline.
@@ -44,6 +46,8 @@ pub(super) struct DrillRun<'a> {
     pub(super) number: u32,
     pub(super) stack_number: usize,
     pub(super) seed: u64,
+    /// Name and id of a process that the harness runs beside the drill.
+    pub(super) beside: Option<(&'static str, u32)>,
     pub(super) run: RunId,
     pub(super) speed: u32,
     pub(super) firedrill: &'a FiredrillConfig,
@@ -205,9 +209,16 @@ impl DrillRun<'_> {
     ) -> Result<(), firedrill_record::EvidenceError> {
         let mut active: Vec<Active> = Vec::new();
         let followed = self.follow_to_the_end(plan, watch, load, &mut active).await;
+        let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
         // Whatever happened: no fault outlives its drill.
         for one in active {
-            self.mend(watch, &one).await;
+            let mended = self.mend(watch, &one);
+            if interrupted {
+                // The stack goes now: a part that takes longer to come back is ended with it.
+                let _ = tokio::time::timeout(MEND_WHEN_INTERRUPTED, mended).await;
+            } else {
+                mended.await;
+            }
         }
         followed
     }
@@ -236,12 +247,15 @@ impl DrillRun<'_> {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.interrupts.wait() => {
-                    self.events.tell(RunEventKind::InterruptReceived);
-                    Self::end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
+                    self.end_interrupted(watch);
                     return Ok(());
                 }
             }
             self.act(plan, watch, load, active, &mut schedule).await;
+            if self.interrupts.asked() {
+                self.end_interrupted(watch);
+                return Ok(());
+            }
             watch.look(self.witness).await?;
             watch.look_at_processes(&self.processes());
             watch.look_at_metrics(&spoilt).await;
@@ -365,6 +379,11 @@ impl DrillRun<'_> {
         let last = watch.evidence.faults.iter().filter_map(|fault| fault.undone).max();
         let Some(last) = last.filter(|_| asked) else { return true };
         Timestamp::now().duration_since(last).as_secs_f64() > intervals.aftermath()
+    }
+
+    fn end_interrupted(&self, watch: &mut Watch) {
+        self.events.tell(RunEventKind::InterruptReceived);
+        Self::end(watch, EndedBecause::Interrupted, "a signal asked the run to stop");
     }
 
     fn end(watch: &mut Watch, because: EndedBecause, detail: &str) {

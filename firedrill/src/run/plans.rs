@@ -20,10 +20,11 @@ const CHAT_SERVICE: &str = "chat";
 const HARNESS: &str = "firedrill";
 
 impl DrillRun<'_> {
-    /// The processes to look at: those of the stack and the harness itself.
+    /// The processes to look at: those of the stack, the harness itself, and what it runs beside the drill.
     pub(super) fn processes(&self) -> BTreeMap<String, u32> {
         let mut processes = self.stack.processes();
         processes.insert(HARNESS.to_owned(), std::process::id());
+        processes.extend(self.beside.map(|(name, pid)| (name.to_owned(), pid)));
         processes
     }
 

@@ -3,6 +3,7 @@
 //! Scrapes and evaluations have fixed phases, which looks could fall into step with: an instant that a look decides
 //! would not be random over them, and a fault would last as long as looks make it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use firedrill_loadgen::RunningLoad;
@@ -72,8 +73,16 @@ impl DrillRun<'_> {
             over.sort_by_key(|one| {
                 plan.services.iter().any(|service| service.as_str() == one.injected.fault.part())
             });
-            for one in over {
-                self.mend(watch, &one).await;
+            let mut over = VecDeque::from(over);
+            while let Some(one) = over.front() {
+                tokio::select! {
+                    () = self.mend(watch, one) => drop(over.pop_front()),
+                    // What is left is undone when the drill has ended.
+                    () = self.interrupts.wait() => {
+                        active.extend(over);
+                        return;
+                    }
+                }
             }
             if schedule.strike.take_if(|strike| *strike <= due).is_some()
                 && let Some((at, fault)) = plan.faults.get(watch.evidence.faults.len())

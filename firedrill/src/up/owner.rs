@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use firedrill_record::{EventLog, ExitOutcome, Redactor, RunEventKind, RunId};
 use firedrill_reports::{ProgressStyle, TerminalOptions};
-use firedrill_rulebook::{Compressed, FiredrillConfig, HarnessWiring, compress};
-use firedrill_stack::{
-    Backend as _, PortChoice, ProcessBackend, RunFolder, RunFolderError, Stack, StackPlan,
-};
+use firedrill_rulebook::{Compressed, FiredrillConfig, compress};
+use firedrill_stack::{Backend as _, PortChoice, ProcessBackend, RunFolder, RunFolderError, Stack};
 use firedrill_verifier::Witness;
 use jiff::Timestamp;
 
@@ -23,8 +21,8 @@ use crate::cli::{Ports, Talk, UpArguments};
 use crate::commands::say;
 use crate::failure::{Failure, INVALID, NOT_SET_UP};
 use crate::run::{
-    Events, Interrupts, START_DEADLINE, base_configuration, changed, find_services, listen, log_into,
-    parts_of, told,
+    Events, Interrupts, StackConfiguration, base_configuration, changed, find_services, listen, log_into,
+    parts_of, stack_plan, told,
 };
 
 /// Run folders of stacks that stay, beside those of runs: `latest` is never one of them.
@@ -128,8 +126,8 @@ impl Owner {
         for change in &self.compressed.changes {
             self.events.tell(changed(change));
         }
-        for rule in &self.compressed.left_out {
-            self.events.warn(format!("the rule {} is left out: {}", rule.rule, rule.reason));
+        for rule in self.compressed.left_out() {
+            self.events.warn(format!("the rule {} is left out: {}", rule.rule, rule.why()));
         }
         self.events.tell(RunEventKind::StackStarting { parts: parts_of(&self.compressed.folder) });
         let Some(up) = self.bring_up(&witness).await else {
@@ -166,19 +164,12 @@ impl Owner {
 
     /// None when the owner was told to end meanwhile.
     async fn bring_up(&self, witness: &Witness) -> Option<Result<Box<dyn Stack>, Failure>> {
-        let plan = StackPlan {
-            configuration: self.compressed.folder.clone(),
-            configuration_name: self.configuration_name.clone(),
-            flags: self.compressed.flags,
-            harness: HarnessWiring {
-                metrics_address: witness.address().to_string(),
-                witness_url: format!("http://{}/witness", witness.address()),
-            },
-            services_environment: self.firedrill.service_environment.clone(),
-            services_binary: self.services.clone(),
-            folder: self.folder.stack(1),
-            start_deadline: START_DEADLINE,
+        let configuration = StackConfiguration {
+            name: &self.configuration_name,
+            compressed: &self.compressed,
+            firedrill: &self.firedrill,
         };
+        let plan = stack_plan(configuration, &self.services, self.folder.stack(1), witness);
         let events = self.events.clone();
         let tell = move |event| events.tell(told(event));
         let up = tokio::select! {

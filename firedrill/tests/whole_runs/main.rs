@@ -12,6 +12,7 @@ mod processes;
 mod standing;
 #[path = "../support/mod.rs"]
 mod support;
+mod trials;
 
 /// Whoever starts a stack holds this meanwhile.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

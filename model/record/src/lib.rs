@@ -3,6 +3,7 @@
 //! Plain data with serde, and the run folder that stores it. It knows nothing of how load is made, how a stack is
 //! started or how a verdict is reached; every report is made from what stands here.
 
+mod comparison;
 mod event;
 mod evidence;
 mod exit;
@@ -12,9 +13,11 @@ mod reason;
 mod run;
 mod schema;
 mod secret;
+mod trials;
 mod verdict;
 mod workflows;
 
+pub use comparison::{ComparedDrill, ComparedSegment, Comparison};
 pub use event::{EventLog, EventLogError, RunEvent, RunEventKind};
 pub use evidence::{EvidenceError, EvidenceFolder, EvidenceRef};
 pub use exit::ExitOutcome;
@@ -30,5 +33,6 @@ pub use run::{
 };
 pub use schema::run_schema;
 pub use secret::{Redactor, Secret};
+pub use trials::{Spread, TriedDrill, TriedSegment, VerdictCount};
 pub use verdict::Verdict;
 pub use workflows::{CapacityRecord, CapacityStep, GrowthRecord};

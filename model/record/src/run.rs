@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CapacityRecord, DrillName, EvidenceRef, ExitOutcome, GrowthRecord, Reason, RunId, Verdict};
+use crate::{
+    CapacityRecord, DrillName, EvidenceRef, ExitOutcome, GrowthRecord, Reason, RunId, TriedDrill, Verdict,
+};
 
 /// Name and version of the record's schema.
 pub const RUN_SCHEMA: &str = "firedrill.run/1";
@@ -41,6 +43,9 @@ pub struct RunRecord {
     /// What a capacity run found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityRecord>,
+    /// What was found over the trials of each drill; only in a run of trials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<TriedDrill>,
     /// How the run ended.
     pub exit: ExitOutcome,
     /// Why it ended so, when no drill says it.

@@ -3,14 +3,25 @@
 //! What it does to expressions is `promql::scale`'s. Knows nothing of addresses: that is `wire`'s.
 
 mod monitors;
+mod outcome;
 mod rule_files;
+mod rule_lines;
+mod rule_results;
+mod rule_set;
 
 use std::time::Duration;
 
 use crate::change::Change;
-use crate::duration::{divide, milliseconds};
+use crate::duration::divide;
 use crate::folder::ConfigFolder;
 use crate::yaml::ConfigError;
+
+pub use outcome::{RuleClass, RuleFate, RuleKind, RuleOutcome};
+pub use rule_files::ScaledRules;
+pub use rule_set::{InvalidRules, RuleSet};
+
+/// The largest factor that is chosen when none is given: at more, a scrape interval of 15 s would be below 250 ms.
+pub const HIGHEST_SPEED: u32 = 60;
 
 /// No interval between scrapes or evaluations becomes shorter: faster ones are no longer faithful.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
@@ -22,25 +33,17 @@ pub struct Compressed {
     pub folder: ConfigFolder,
     /// Every change, and everything that was assumed.
     pub changes: Vec<Change>,
-    /// Rules that are not in it because they cannot be compressed.
-    pub left_out: Vec<LeftOut>,
+    /// Every rule and what became of it; none at speed 1, where nothing has to be decided.
+    pub rules: Vec<RuleOutcome>,
     /// Durations of Prometheus that are set on its command line.
     pub flags: ScaledFlags,
 }
 
-/// A rule that cannot be compressed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Path of its file.
-    pub file: String,
-    /// Name of its group.
-    pub group: String,
-    /// Name of the alert or of the recorded metric.
-    pub rule: String,
-    /// Why, a sentence without its end.
-    pub reason: String,
-    /// The largest factor at which it can be; `None` when at none but 1.
-    pub largest_factor: Option<u32>,
+impl Compressed {
+    /// Rules that are not in the configuration because they cannot be compressed.
+    pub fn left_out(&self) -> Vec<&RuleOutcome> {
+        self.rules.iter().filter(|rule| rule.class() == RuleClass::NotCompressible).collect()
+    }
 }
 
 /// Durations that Prometheus takes on its command line, from their defaults.
@@ -75,6 +78,9 @@ pub enum CompressError {
     /// A file cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Rule files are not valid.
+    #[error(transparent)]
+    Rules(#[from] InvalidRules),
     /// An interval would become too short.
     #[error(
         "cannot compress time by {speed}: {interval} would be below 250ms; the largest factor is {largest}"
@@ -97,7 +103,7 @@ pub fn compress(folder: &ConfigFolder, speed: u32) -> Result<Compressed, Compres
     let mut compressed = Compressed {
         folder: folder.clone(),
         changes: Vec::new(),
-        left_out: Vec::new(),
+        rules: Vec::new(),
         flags: ScaledFlags::at(speed),
     };
     match speed {
@@ -105,47 +111,23 @@ pub fn compress(folder: &ConfigFolder, speed: u32) -> Result<Compressed, Compres
         1 => return Ok(compressed),
         _ => {}
     }
-    let (interval, largest) = narrowest(folder)?;
-    if speed > largest {
-        return Err(CompressError::TooFast { speed, interval, largest });
-    }
-    rule_files::compress(folder, speed, &mut compressed)?;
+    let scaled = RuleSet::of(folder)?.scale(speed)?;
+    compressed.folder.files.extend(scaled.files);
+    compressed.rules = scaled.rules;
+    compressed.changes = scaled.changes;
     monitors::compress_prometheus(folder, speed, &mut compressed)?;
     monitors::compress_alertmanager(folder, speed, &mut compressed)?;
     Ok(compressed)
 }
 
 /// The largest factor that keeps every scrape and evaluation interval of `folder` at 250 ms or more; at least 1.
-pub fn largest_speed(folder: &ConfigFolder) -> Result<u32, ConfigError> {
-    Ok(narrowest(folder)?.1)
+pub fn largest_speed(folder: &ConfigFolder) -> Result<u32, CompressError> {
+    Ok(RuleSet::of(folder)?.largest_speed())
 }
 
-/// The interval that allows the smallest factor, by name, and that factor.
-fn narrowest(folder: &ConfigFolder) -> Result<(String, u32), ConfigError> {
-    let prometheus = folder.prometheus()?;
-    let mut intervals = vec![
-        ("the scrape interval".to_owned(), prometheus.scrape_interval),
-        ("the evaluation interval".to_owned(), prometheus.evaluation_interval),
-    ];
-    for job in &prometheus.jobs {
-        intervals.push((format!("the scrape interval of job {}", job.name), job.scrape_interval));
-    }
-    for (_, file) in &folder.rules()?.files {
-        for group in &file.groups {
-            intervals.extend(
-                group.interval.map(|interval| (format!("the interval of group {}", group.name), interval)),
-            );
-        }
-    }
-    let factor = |interval: Duration| {
-        let times = milliseconds(interval) / milliseconds(SHORTEST_INTERVAL);
-        u32::try_from(times).unwrap_or(u32::MAX).max(1)
-    };
-    Ok(intervals
-        .into_iter()
-        .map(|(name, interval)| (name, factor(interval)))
-        .min_by_key(|(_, factor)| *factor)
-        .expect("there are always two intervals"))
+/// The largest faithful factor up to 60 for `folder`: see [`RuleSet::faithful_speed`].
+pub fn faithful_speed(folder: &ConfigFolder) -> Result<u32, CompressError> {
+    Ok(RuleSet::of(folder)?.faithful_speed())
 }
 
 #[cfg(test)]

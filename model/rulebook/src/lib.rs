@@ -24,7 +24,10 @@ pub use alertmanager::{
     AlertmanagerConfig, Coverage, GroupBy, InhibitRule, Receiver, Route, TimeInterval, Webhook,
 };
 pub use change::{Change, ChangeClass};
-pub use compress::{CompressError, Compressed, LeftOut, ScaledFlags, compress, largest_speed};
+pub use compress::{
+    CompressError, Compressed, HIGHEST_SPEED, InvalidRules, RuleClass, RuleFate, RuleKind, RuleOutcome,
+    RuleSet, ScaledFlags, ScaledRules, compress, faithful_speed, largest_speed,
+};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use firedrill_yaml::{Driver, FiredrillConfig};
 pub use folder::{ConfigFolder, FolderError};

@@ -93,6 +93,19 @@ impl PrometheusConfig {
         })
     }
 
+    /// A configuration that says nothing but these intervals: what rules alone are scaled by.
+    pub fn with_intervals(scrape_interval: Duration, evaluation_interval: Duration) -> Self {
+        Self {
+            scrape_interval,
+            scrape_timeout: DEFAULT_TIMEOUT.min(scrape_interval),
+            evaluation_interval,
+            external_labels: Labels::new(),
+            rule_files: Vec::new(),
+            alertmanagers: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
     /// The job of that name.
     pub fn job(&self, name: &str) -> Option<&ScrapeJob> {
         self.jobs.iter().find(|job| job.name == name)

@@ -129,16 +129,36 @@ impl RuleFile {
 
     /// Reads a rule file; errors name it `file`.
     pub fn parse_named(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let raw = yaml::read::<Option<RawFile>>(file, text)?.unwrap_or_default();
-        let groups = raw.groups.unwrap_or_default().into_iter().map(|group| {
-            let rules = group.rules.unwrap_or_default().into_iter();
-            Ok(RuleGroup {
-                name: group.name,
-                interval: group.interval.filter(|interval| !interval.is_zero()),
-                rules: rules.map(|rule| rule.resolve(file, text)).collect::<Result<_, _>>()?,
-            })
-        });
-        Ok(Self { groups: groups.collect::<Result<_, _>>()? })
+        Self::parse_all(file, text).map_err(|mut problems| problems.swap_remove(0))
+    }
+
+    /// Reads a rule file; every rule that is none is an error, at least one if there is any.
+    pub(crate) fn parse_all(file: &str, text: &str) -> Result<Self, Vec<ConfigError>> {
+        let raw = yaml::read::<Option<RawFile>>(file, text).map_err(|error| vec![error])?.unwrap_or_default();
+        let mut problems = Vec::new();
+        let mut groups = Vec::new();
+        for group in raw.groups.unwrap_or_default() {
+            let mut rules = Vec::new();
+            for rule in group.rules.unwrap_or_default() {
+                match rule.resolve(file, text) {
+                    Ok(rule) => rules.push(rule),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            let interval = group.interval.filter(|interval| !interval.is_zero());
+            groups.push(RuleGroup { name: group.name, interval, rules });
+        }
+        if problems.is_empty() { Ok(Self { groups }) } else { Err(problems) }
+    }
+
+    /// Whether `text` is meant to be a rule file: it has `groups`, or is broken and mentions them.
+    pub fn is_meant_by(text: &str) -> bool {
+        match serde_yaml::from_str::<Value>(text) {
+            Ok(tree) => tree.get("groups").is_some(),
+            Err(_) => {
+                text.lines().any(|line| line.trim_start_matches(['{', '"', '\'', ' ']).starts_with("groups"))
+            }
+        }
     }
 }
 

@@ -5,12 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use firedrill_rulebook::{ChangeClass, Compressed, ConfigFolder, Rule, compress};
+use firedrill_rulebook::{Compressed, ConfigFolder, Rule, RuleFate, RuleOutcome, compress};
 
 const SPEED: u32 = 60;
 const PROMETHEUS: &str =
@@ -58,23 +57,17 @@ fn found() -> Vec<Found> {
 
 /// The class of a rule at 60, why, and the largest factor at which it can be compressed.
 fn classified(compressed: &Compressed, file: &str, group: &str, rule: &str) -> (String, String, String) {
-    let is_it =
-        |left: &&firedrill_rulebook::LeftOut| (&*left.file, &*left.group, &*left.rule) == (file, group, rule);
-    if let Some(left) = compressed.left_out.iter().find(is_it) {
-        let largest = left.largest_factor.map_or_else(|| "1".to_owned(), |factor| factor.to_string());
-        return ("not-compressible".to_owned(), left.reason.clone(), largest);
-    }
-    let place = format!("rule {rule}: ");
-    let changes =
-        compressed.changes.iter().filter(|change| change.file == file && change.what.starts_with(&place));
-    let (mut class, mut notes) = (ChangeClass::Exact, BTreeSet::new());
-    for change in changes {
-        class = class.max(change.class);
-        if !change.note.is_empty() {
-            notes.insert(format!("{}: {}", change.what.trim_start_matches(&place), change.note));
+    let is_it = |it: &&RuleOutcome| (&*it.file, &*it.group, &*it.rule) == (file, group, rule);
+    let outcome = compressed.rules.iter().find(is_it).expect("every rule has its outcome");
+    match &outcome.fate {
+        RuleFate::NotCompressible { reason, largest_factor } => {
+            let largest = largest_factor.map_or_else(|| "1".to_owned(), |factor| factor.to_string());
+            ("not-compressible".to_owned(), reason.clone(), largest)
+        }
+        RuleFate::Compressed { class, notes, .. } => {
+            (class.to_string(), notes.join("; "), format!("{SPEED} or more"))
         }
     }
-    (class.to_string(), notes.into_iter().collect::<Vec<_>>().join("; "), format!("{SPEED} or more"))
 }
 
 fn table(found: &[Found]) -> String {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use firedrill_record::{
     CapacityRecord, CapacityStep, DrillRecord, EvidenceRef, ExitOutcome, ExpectationRecord, FaultRecord,
-    GrowthRecord, LoadRecord, MustBe, NotRun, RUN_SCHEMA, Reason, RunRecord, ScrapedTarget, Segment,
-    StackRecord, TimelinePoint, Verdict,
+    GrowthRecord, LoadRecord, MustBe, NotRun, RUN_SCHEMA, Reason, RunRecord, ScrapedTarget, Segment, Spread,
+    StackRecord, TimelinePoint, TriedDrill, TriedSegment, Verdict, VerdictCount,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -46,6 +46,7 @@ fn run(drills: Vec<DrillRecord>, exit: ExitOutcome) -> RunRecord {
         not_run: Vec::new(),
         growth: Vec::new(),
         capacity: None,
+        trials: Vec::new(),
         exit,
         exit_because: None,
     }
@@ -116,6 +117,96 @@ pub(crate) fn capacity() -> RunRecord {
         carried: Some(150.0),
         ended_because: "at 225/s the 99th percentile is 311 ms, the limit 250 ms".into(),
     });
+    record
+}
+
+fn tried_segment(name: &str, window: (f64, f64), observed: (f64, f64, f64), inside: u32) -> TriedSegment {
+    let (least, median, greatest) = observed;
+    TriedSegment {
+        kind: "alert".into(),
+        about: ALERT.into(),
+        name: name.into(),
+        earliest: window.0,
+        latest: window.1,
+        widest: window.1 - window.0,
+        trials: 25,
+        inside,
+        observed: Some(Spread { least, median, greatest }),
+    }
+}
+
+/// Twenty-five trials alone and as many beside busy loops, one of which was judged wrongly and one not at all.
+pub(crate) fn trials() -> RunRecord {
+    let name = |number: u32| format!("user-service-errors-{number:04}");
+    let passed = (1..=48).map(|number| DrillRecord {
+        faults: Vec::new(),
+        ..drill(&name(number), vec![ExpectationRecord::held("alert", ALERT, "in time")])
+    });
+    let wrong = ExpectationRecord::because(
+        "alert",
+        ALERT,
+        Reason::TooLate,
+        "firing to received took 0.91s, after its latest 0.45s",
+    );
+    let busy = ExpectationRecord::because("quiet", "no other alert", Reason::HostBusy, "HighCpuUsage fired");
+    let others = [(49, wrong), (50, busy)].map(|(number, one)| drill(&name(number), vec![one]));
+    let mut record = run(passed.chain(others).collect(), ExitOutcome::Failed);
+    let tried =
+        |busy_loops: u32, numbers: std::ops::RangeInclusive<u32>, received_inside, latest| TriedDrill {
+            drill: "user-service-errors".parse().unwrap(),
+            busy_loops,
+            trials: numbers.map(|number| name(number).parse().unwrap()).collect(),
+            judged: 25,
+            as_they_must_be: 25,
+            false_verdicts: 0,
+            cannot_tell: 0,
+            verdicts: vec![VerdictCount {
+                verdict: Verdict::Held,
+                reasons: Vec::new(),
+                passed: true,
+                trials: 25,
+            }],
+            seconds: Some(Spread { least: 26.1, median: 26.9, greatest: 28.4 }),
+            busy_processors: (busy_loops > 0).then_some(Spread { least: 1.71, median: 1.82, greatest: 1.9 }),
+            segments: vec![
+                tried_segment("cause to pending", (0.565, 2.101), (0.809, 1.082, 1.27), 25),
+                tried_segment("pending to firing", (4.98, 5.45), (5.0, 5.0, 5.25), 25),
+                tried_segment("firing to received", (-0.02, 0.45), (0.02, 0.036, latest), received_inside),
+                tried_segment("cause ended to resolved", (3.891, 12.417), (3.932, 4.18, 11.42), 25),
+            ],
+        };
+    let mut beside = tried(4, 26..=50, 24, 0.91);
+    (beside.as_they_must_be, beside.false_verdicts, beside.cannot_tell) = (23, 1, 1);
+    beside.verdicts = vec![
+        VerdictCount { verdict: Verdict::Held, reasons: Vec::new(), passed: true, trials: 23 },
+        VerdictCount { verdict: Verdict::Violated, reasons: vec![Reason::TooLate], passed: false, trials: 1 },
+        VerdictCount {
+            verdict: Verdict::Inconclusive,
+            reasons: vec![Reason::HostBusy],
+            passed: false,
+            trials: 1,
+        },
+    ];
+    record.trials = vec![tried(0, 1..=25, 25, 0.12), beside];
+    record
+}
+
+/// Trials of which only one was judged.
+pub(crate) fn interrupted_trials() -> RunRecord {
+    let mut record = trials();
+    record.drills.truncate(1);
+    record.trials.truncate(1);
+    record.not_run = record.trials[0]
+        .trials
+        .iter()
+        .skip(1)
+        .map(|trial| NotRun { drill: trial.clone(), why: "the run was interrupted".into() })
+        .collect();
+    let tried = &mut record.trials[0];
+    (tried.judged, tried.as_they_must_be, tried.verdicts[0].trials) = (1, 1, 1);
+    tried.segments.clear();
+    record.exit = ExitOutcome::Interrupted;
+    record.exit_because = Some("the run was interrupted".into());
     record
 }
 

@@ -36,6 +36,8 @@ looks_right! {
     a_stack_that_did_not_come_up: records::stack_not_up();
     a_soak_with_a_leak: records::soak();
     a_capacity_run: records::capacity();
+    a_run_of_trials: records::trials();
+    trials_that_were_interrupted: records::interrupted_trials();
 }
 
 #[test]

@@ -320,10 +320,12 @@ mod tests {
         let hub = Arc::new(Hub::new());
         hub.go_live();
         let (_stop, stopping) = Stop::new();
+        let metrics = ChatMetrics::new();
+        let connections = metrics.connections.clone();
         let upgrade = move |upgrade: WebSocketUpgrade| async move {
             let membership = hub.join("lobby", "ada").expect("live");
             upgrade.on_upgrade(move |socket| {
-                let (history, metrics) = (History::new(store), ChatMetrics::new());
+                let history = History::new(store);
                 Session::new(socket, history, metrics, Heartbeat::new(INTERVAL), "lobby".into(), "ada".into())
                     .run(membership, Entrance::Now(Sequence::FIRST), stopping)
             })
@@ -340,7 +342,13 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), attentive).await.expect("five pings");
-        tokio::time::sleep(INTERVAL * 4).await;
+        // Nothing is read until the service has let it go.
+        let let_go = async {
+            while connections.get() > 0 {
+                tokio::time::sleep(INTERVAL / 10).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), let_go).await.expect("it is let go");
         let ended = async {
             loop {
                 if let Some(Ok(tungstenite::Message::Close(frame))) = member.next().await {

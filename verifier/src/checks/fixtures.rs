@@ -227,7 +227,7 @@ pub(crate) fn alert_evidence() -> Evidence {
         witnessed: None,
         problem: None,
     }];
-    let mut alerts = evidence.alerts.clone().unwrap();
+    let mut alerts = vec![alert_series("Watchdog", "firing", (0..=30_250).step_by(250))];
     alerts.push(alert_series("HighErrorRate", "pending", (11_000..16_000).step_by(250)));
     alerts.push(alert_series("HighErrorRate", "firing", (16_000..22_500).step_by(250)));
     evidence.alerts = Ok(alerts);

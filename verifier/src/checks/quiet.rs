@@ -7,7 +7,7 @@ use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::chance;
-use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample};
+use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample, Stretch};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
 use crate::plan::Plan;
@@ -40,7 +40,8 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     let mut fired: BTreeSet<String> = BTreeSet::new();
     let mut host_explains = true;
     let mut chance = Some(BTreeSet::new());
-    let from = asked_from(evidence).as_millisecond();
+    let steady = asked_from(evidence);
+    let from = steady.as_millisecond();
     for series in alerts.iter().filter(|one| plan.is_of_this_drill(&one.labels)) {
         let in_time = |sample: &&Sample| (from..=evidence.ended.as_millisecond()).contains(&sample.at_ms);
         let Some(first) = series.samples.iter().find(in_time) else { continue };
@@ -60,8 +61,8 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
         .iter()
         .flatten()
         .chain(&evidence.witness)
+        .filter(|notification| notification.received_at >= steady)
         .flat_map(|notification| &notification.alerts)
-        .filter(|_| !never_settled(evidence))
         .filter(|alert| alert.status == "firing" && plan.is_of_this_drill(&alert.labels))
         .filter(|alert| unexpected(&alert.labels))
         .map(|alert| {
@@ -120,15 +121,11 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     )
 }
 
-/// Whether the wait for a steady stack ended without one.
-fn never_settled(evidence: &Evidence) -> bool {
-    evidence.settled.is_none() && evidence.ended_because == Some(EndedBecause::NotSettled)
-}
-
-/// From when on silence is asked for. What fires while windows still hold the time before the load is for settling to
+/// From when on silence is asked for. What fires and is told while windows still hold the time before the load is for settling to
 /// wait for; when that ends in vain, what fires then is without a cause, and what fired before was waited for.
 fn asked_from(evidence: &Evidence) -> Timestamp {
-    if never_settled(evidence) {
+    let in_vain = evidence.settled.is_none() && evidence.ended_because == Some(EndedBecause::NotSettled);
+    if in_vain {
         let intervals = evidence.configuration.iter().flat_map(|live| &live.rules).map(|rule| rule.interval);
         let slowest = SignedDuration::try_from_secs_f64(intervals.fold(0.0, f64::max)).unwrap_or_default();
         return evidence.ended - slowest - slowest - SignedDuration::from_millis(500);
@@ -207,21 +204,59 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
         }
         None => return Some("it is not known until when the rules were evaluated".to_owned()),
     }
-    let loaded = |name: &str| rules.iter().any(|rule| rule.alerting && rule.name == name);
-    let alive = |name: &str| {
-        evidence.alerts.iter().flatten().any(|series| {
-            series.label("alertname") == name
-                && plan.is_of_this_drill(&series.labels)
-                && series
-                    .samples
-                    .last()
-                    .is_some_and(|last| last.at_ms >= evidence.ended.as_millisecond() - 5_000)
-        })
-    };
-    plan.always_firing
-        .iter()
-        .find(|name| loaded(name) && !alive(name))
-        .map(|name| format!("{name} should fire all the time and was not seen at the end"))
+    not_evaluated_all_the_time(plan, evidence, rules)
+}
+
+/// Why alerts were not evaluated at some time since the stack was steady; none when they were all the time.
+///
+/// An alert that always fires leaves a sample at each evaluation. Without one, the harness's looks at the rules say it
+/// less closely.
+fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRule]) -> Option<String> {
+    // Prometheus skips an evaluation now and then, and no look is on time.
+    let longest = |interval: f64| 3.0 * interval + 1.0;
+    let slowest = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
+    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > longest(slowest)) {
+        let Stretch { from, until, why } = unread;
+        return Some(format!("the rules could not be read from {from} to {until}: {why}"));
+    }
+    let from = evidence.settled.unwrap_or(evidence.began).as_millisecond();
+    let always: Vec<&LiveRule> =
+        rules.iter().filter(|rule| rule.alerting && plan.always_firing.contains(&rule.name)).collect();
+    for rule in &always {
+        let samples = evidence
+            .alerts
+            .iter()
+            .flatten()
+            .filter(|series| {
+                series.label("alertname") == rule.name
+                    && series.label("alertstate") == "firing"
+                    && plan.is_of_this_drill(&series.labels)
+            })
+            .flat_map(|series| series.samples.iter().map(|sample| sample.at_ms));
+        let (begin, end) = widest_gap(samples, from, evidence.ended.as_millisecond());
+        let seconds = (end - begin) as f64 / 1000.0;
+        if seconds > longest(rule.interval) {
+            return Some(format!(
+                "{} should fire all the time and was not seen for {seconds:.1}s from {}",
+                rule.name,
+                instant(begin)
+            ));
+        }
+    }
+    let gap =
+        evidence.unevaluated.as_ref().filter(|gap| always.is_empty() && gap.seconds() > longest(slowest));
+    gap.map(|Stretch { from, until, why }| {
+        format!("no rule is known to have been evaluated between {from} and {until}: {why}")
+    })
+}
+
+/// The widest time without a sample between `from` and `until`, all in milliseconds.
+fn widest_gap(samples: impl Iterator<Item = i64>, from: i64, until: i64) -> (i64, i64) {
+    let mut times: Vec<i64> = samples.filter(|at| (from..until).contains(at)).collect();
+    times.extend([from, until]);
+    times.sort_unstable();
+    let gaps = times.iter().zip(times.iter().skip(1)).map(|(begin, end)| (*begin, *end));
+    gaps.max_by_key(|(begin, end)| end - begin).unwrap_or((from, until))
 }
 
 #[cfg(test)]
@@ -345,5 +380,50 @@ mod tests {
         let mut stopped = fixtures::quiet_evidence();
         stopped.evaluated_until = Some(stopped.ended - SignedDuration::from_secs(2));
         assert_eq!(judged(&stopped).reason, Some(Reason::EvidenceMissing));
+    }
+
+    /// Nobody spoke from 8 s to 11 s, as when Prometheus was away.
+    fn stretch() -> Stretch {
+        Stretch { from: fixtures::at(8_000), until: fixtures::at(11_000), why: "refused".into() }
+    }
+
+    #[test]
+    fn what_was_told_before_the_stack_was_steady_is_for_settling_to_wait_for() {
+        let mut evidence = fixtures::alert_evidence();
+        let told = &mut evidence.notifications.as_mut().unwrap()[0];
+        told.alerts[0].labels.insert("alertname".into(), "RedisDown".into());
+        let received_at = told.received_at;
+        assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedNotification));
+        evidence.settled = Some(received_at + SignedDuration::from_millis(1));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+    }
+
+    #[test]
+    fn silence_with_a_gap_in_the_middle_is_inconclusive() {
+        let mut gap = fixtures::quiet_evidence();
+        let watchdog = &mut gap.alerts.as_mut().unwrap()[0].samples;
+        watchdog.retain(|sample| !(8_000..11_000).contains(&sample.at_ms));
+        let record = judged(&gap);
+        assert_eq!(record.reason, Some(Reason::EvidenceMissing));
+        assert!(record.sentence.contains("3.2s"), "{}", record.sentence);
+        // Before the stack was steady nobody has to speak.
+        gap.settled = Some(fixtures::at(11_000));
+        assert_eq!(judged(&gap).verdict, Verdict::Held);
+    }
+
+    #[test]
+    fn silence_while_the_rules_could_not_be_read_is_inconclusive() {
+        let mut unread = fixtures::quiet_evidence();
+        unread.rules_unread = Some(stretch());
+        assert_eq!(judged(&unread).reason, Some(Reason::EvidenceMissing));
+    }
+
+    #[test]
+    fn without_an_alert_that_always_fires_the_looks_at_the_rules_tell_gaps() {
+        let mut evidence = fixtures::quiet_evidence();
+        evidence.rules_at_end.as_mut().unwrap()[0].name = "RedisDown".into();
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+        evidence.unevaluated = Some(stretch());
+        assert_eq!(judged(&evidence).reason, Some(Reason::EvidenceMissing));
     }
 }

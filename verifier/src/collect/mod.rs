@@ -8,6 +8,7 @@ mod metrics;
 mod planted;
 mod probes;
 mod processes;
+mod rules;
 mod watch;
 mod witness;
 

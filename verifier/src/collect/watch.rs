@@ -21,6 +21,7 @@ use super::lateness::LatenessWatch;
 use super::metrics::MetricsWatch;
 use super::probes::{metric_probe, rule_probe};
 use super::processes::ProcessWatch;
+use super::rules::RulesWatch;
 use super::witness::{Witness, parse_stored};
 use crate::evidence::{
     AlertmanagerSighting, Evidence, Gathered, LiveConfiguration, Notification, Sample, Series,
@@ -57,6 +58,7 @@ pub struct Watch {
     lateness: LatenessWatch,
     processes: ProcessWatch,
     metrics: MetricsWatch,
+    rules: RulesWatch,
     /// Sequence of the receiver's next notification; what came before the drill is not asked for.
     next_notification: Option<u64>,
     stored: Vec<Notification>,
@@ -98,6 +100,7 @@ impl Watch {
             lateness: LatenessWatch::begin(),
             processes: ProcessWatch::default(),
             metrics: MetricsWatch::default(),
+            rules: RulesWatch::default(),
             next_notification: None,
             stored: Vec::new(),
             witness_before: 0,
@@ -166,13 +169,11 @@ impl Watch {
         self.look_at_receiver().await;
         self.evidence.witness = self.witnessed(witness);
         // The rules before the samples: what was evaluated by then is in the samples.
-        if let Ok(reply) = self.prometheus.rules().await {
-            self.evidence.evaluated_until = evaluated_until(&reply.parsed);
-            for rule in live_rules(&reply.parsed) {
-                if rule.health == "err" {
-                    self.evidence.sick_rules.insert(rule.name, rule.last_error);
-                }
-            }
+        let rules = self.prometheus.rules().await;
+        let now = Timestamp::now();
+        match rules {
+            Ok(reply) => self.rules.saw(now, &reply.parsed, &mut self.evidence),
+            Err(error) => self.rules.failed(now, chain(&error), &mut self.evidence),
         }
         self.read_alerts().await?;
         Ok(())

@@ -2,7 +2,6 @@
 
 use super::budget::{CLOCK, REQUEST_TAKES, SCRAPE_TAKES, TIMER_LATE};
 use super::crossing::Crossing;
-use super::round_up;
 use super::window::Window;
 
 /// The intervals an alert's life depends on, in wall seconds.
@@ -140,6 +139,11 @@ impl Clockwork {
             ),
         )
     }
+}
+
+/// The smallest multiple of `step` that is at least `value`, with a nanosecond of tolerance for binary fractions.
+fn round_up(value: f64, step: f64) -> f64 {
+    if step <= 0.0 { value } else { (value / step - 1e-9).ceil().abs() * step }
 }
 
 #[cfg(test)]

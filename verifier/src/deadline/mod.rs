@@ -18,8 +18,3 @@ pub use group::{FirstFlush, Group};
 pub use window::Window;
 
 pub(crate) use budget::{REQUEST_TAKES, TIMER_LATE};
-
-/// The smallest multiple of `step` that is at least `value`, with a nanosecond of tolerance for binary fractions.
-fn round_up(value: f64, step: f64) -> f64 {
-    if step <= 0.0 { value } else { (value / step - 1e-9).ceil().abs() * step }
-}

@@ -1,197 +1,164 @@
-//! The durations of rules and groups, and the rules that have to be left out.
+//! Rule files in compressed time: every duration of rules and groups divided, what cannot be compressed left out.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
 
+use super::CompressError;
 use super::monitors::Scaler;
-use super::{Compressed, LeftOut};
+use super::outcome::{RuleFate, RuleKind, RuleOutcome};
+use super::rule_results::Scaled;
+use super::rule_set::RuleSet;
 use crate::change::{Change, ChangeClass};
-use crate::duration::{divide, format_duration, milliseconds};
-use crate::folder::ConfigFolder;
-use crate::labels::MatchOperator;
-use crate::prometheus::PrometheusConfig;
-use crate::promql::scale::{NotCompressible, ScaledExpression, Scaling};
-use crate::promql::selectors::{SelectorInfo, history_of, selectors_of};
-use crate::promql::{RecordingRules, parse};
-use crate::rules::{LoadedRules, Rule, RuleGroup};
+use crate::promql::parse;
+use crate::promql::scale::{NotCompressible, ScaledExpression};
+use crate::rules::{Rule, RuleGroup};
 use crate::yaml::{self, ConfigError};
 
-/// A drill fills the longest window of its rules with steady load before it starts: more real time than this it does
-/// not take.
-const LONGEST_HISTORY: Duration = Duration::from_mins(15);
+/// Rule files in compressed time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaledRules {
+    /// The files by their path, without the rules that are left out.
+    pub files: BTreeMap<String, String>,
+    /// Every rule in the order of files, and what became of it.
+    pub rules: Vec<RuleOutcome>,
+    /// Every change, and everything that was assumed.
+    pub changes: Vec<Change>,
+}
 
-/// Scales every rule file, leaving out what cannot be scaled and what reads it.
-pub(super) fn compress(
-    folder: &ConfigFolder,
-    speed: u32,
-    compressed: &mut Compressed,
-) -> Result<(), ConfigError> {
-    let loaded = folder.rules()?;
-    check_expressions(folder, &loaded)?;
-    let context = Context {
-        speed,
-        prometheus: &folder.prometheus()?,
-        recording: &RecordingRules::of(&loaded)?,
-        declared: &folder.firedrill()?,
-        loaded: &loaded,
+impl RuleSet {
+    /// Divides every duration of the rules by `speed`, and leaves out what cannot be compressed and what reads it. At
+    /// speed 1 nothing changes, and every rule is exact.
+    pub fn scale(&self, speed: u32) -> Result<ScaledRules, CompressError> {
+        match speed {
+            0 => return Err(CompressError::Zero),
+            1 => return Ok(self.unscaled()),
+            _ => {}
+        }
+        let (interval, largest) = self.narrowest();
+        if speed > largest {
+            return Err(CompressError::TooFast { speed, interval, largest });
+        }
+        let mut scaled = ScaledRules {
+            files: BTreeMap::new(),
+            rules: Vec::with_capacity(self.count()),
+            changes: Vec::new(),
+        };
+        let mut results = self.results(speed).into_iter().zip(self.lines.iter().copied());
+        for (path, file) in &self.loaded.files {
+            let mut tree = yaml::tree(path, &self.texts[path])?;
+            for (group, entry) in file.groups.iter().zip(yaml::items_mut(&mut tree, "groups")) {
+                let mut place =
+                    Place { file: path, group, speed, notes: Vec::new(), class: ChangeClass::Exact };
+                place.scale_group(entry, &mut scaled.changes)?;
+                place.scale_rules(entry, results.by_ref().take(group.rules.len()), &mut scaled)?;
+            }
+            scaled.files.insert(path.clone(), yaml::write(&tree));
+        }
+        Ok(scaled)
+    }
+
+    fn unscaled(&self) -> ScaledRules {
+        let rules = self.loaded.iter().zip(&self.lines).map(|((path, group, rule), line)| {
+            let fate = RuleFate::Compressed {
+                class: ChangeClass::Exact,
+                notes: Vec::new(),
+                after: rule.expr().trim().to_owned(),
+            };
+            outcome(path, group, rule, *line, fate)
+        });
+        ScaledRules { files: self.texts.clone(), rules: rules.collect(), changes: Vec::new() }
+    }
+}
+
+fn outcome(path: &str, group: &RuleGroup, rule: &Rule, line: usize, fate: RuleFate) -> RuleOutcome {
+    let kind = match rule {
+        Rule::Alerting(_) => RuleKind::Alert,
+        Rule::Recording(_) => RuleKind::Recording,
     };
-    let lost = context.lost_recordings();
-    for (path, file) in &loaded.files {
-        let mut tree = yaml::tree(path, folder.text(path)?)?;
-        for (group, entry) in file.groups.iter().zip(yaml::items_mut(&mut tree, "groups")) {
-            context.group(path, group, entry, &lost, compressed)?;
-        }
-        compressed.folder.files.insert(path.clone(), yaml::write(&tree));
+    RuleOutcome {
+        file: path.to_owned(),
+        line,
+        group: group.name.clone(),
+        rule: rule.name().to_owned(),
+        kind,
+        before: rule.expr().trim().to_owned(),
+        fate,
     }
-    Ok(())
 }
 
-fn check_expressions(folder: &ConfigFolder, loaded: &LoadedRules) -> Result<(), ConfigError> {
-    for (path, _, rule) in loaded.iter() {
-        parse(rule.expr()).map_err(|error| {
-            let text = folder.text(path).unwrap_or_default();
-            ConfigError::at_text(path, text, rule.name(), format!("rule {}: {error}", rule.name()))
-        })?;
-    }
-    Ok(())
-}
-
-struct Context<'a> {
+/// A group that is being rewritten, and what its own durations do to every rule in it.
+struct Place<'a> {
+    file: &'a str,
+    group: &'a RuleGroup,
     speed: u32,
-    prometheus: &'a PrometheusConfig,
-    recording: &'a RecordingRules,
-    declared: &'a crate::firedrill_yaml::FiredrillConfig,
-    loaded: &'a LoadedRules,
+    notes: Vec<String>,
+    class: ChangeClass,
 }
 
-impl Context<'_> {
-    /// Recorded metrics that will not be recorded, because their rule or one that it reads cannot be compressed.
-    fn lost_recordings(&self) -> BTreeSet<String> {
-        let mut lost = BTreeSet::new();
-        loop {
-            let more: Vec<_> = self
-                .loaded
-                .iter()
-                .filter(|(_, _, rule)| matches!(rule, Rule::Recording(_)) && !lost.contains(rule.name()))
-                .filter(|(_, _, rule)| self.scaled(rule, &lost).is_err())
-                .map(|(_, _, rule)| rule.name().to_owned())
-                .collect();
-            if more.is_empty() {
-                return lost;
-            }
-            lost.extend(more);
-        }
+impl Place<'_> {
+    fn scale_group(&mut self, entry: &mut Value, changes: &mut Vec<Change>) -> Result<(), ConfigError> {
+        let Some(mapping) = entry.as_mapping_mut() else { return Ok(()) };
+        let mut made = Vec::new();
+        let mut durations = Scaler { file: self.file, speed: self.speed, changes: &mut made };
+        let place = format!("group {}: ", self.group.name);
+        durations.scale_present(mapping, &place, "interval")?;
+        durations.scale_present(mapping, &place, "query_offset")?;
+        self.class = weakest(&made);
+        self.notes = made.iter().filter_map(|change| said(change, &place, "the group's ")).collect();
+        changes.append(&mut made);
+        Ok(())
     }
 
-    fn group(
+    fn scale_rules(
         &self,
-        path: &str,
-        group: &RuleGroup,
         entry: &mut Value,
-        lost: &BTreeSet<String>,
-        compressed: &mut Compressed,
+        results: impl Iterator<Item = (Scaled, usize)>,
+        scaled: &mut ScaledRules,
     ) -> Result<(), ConfigError> {
-        let mut durations = Scaler { file: path, speed: self.speed, changes: &mut compressed.changes };
-        if let Some(mapping) = entry.as_mapping_mut() {
-            let place = format!("group {}: ", group.name);
-            durations.scale_present(mapping, &place, "interval")?;
-            durations.scale_present(mapping, &place, "query_offset")?;
-        }
-        let Some(entries) = entry.get_mut("rules").and_then(Value::as_sequence_mut) else { return Ok(()) };
+        let mut nothing = Vec::new();
+        let entries = entry.get_mut("rules").and_then(Value::as_sequence_mut).unwrap_or(&mut nothing);
         let mut kept = Vec::with_capacity(entries.len());
-        for (rule, mut entry) in group.rules.iter().zip(std::mem::take(entries)) {
-            match self.scaled(rule, lost) {
-                Ok(scaled) => {
-                    if let Some(mapping) = entry.as_mapping_mut() {
-                        self.rewrite(path, rule, scaled, mapping, &mut compressed.changes)?;
-                    }
+        for ((rule, (result, line)), mut entry) in
+            self.group.rules.iter().zip(results).zip(std::mem::take(entries))
+        {
+            let fate = match result {
+                Ok(expression) => {
+                    let fate = self.rewrite(rule, expression, &mut entry, &mut scaled.changes)?;
                     kept.push(entry);
+                    fate
                 }
-                Err(refused) => compressed.left_out.push(LeftOut {
-                    file: path.to_owned(),
-                    group: group.name.clone(),
-                    rule: rule.name().to_owned(),
-                    reason: refused.reason,
-                    largest_factor: refused.largest_factor,
-                }),
-            }
+                Err(NotCompressible { reason, largest_factor, .. }) => {
+                    RuleFate::NotCompressible { reason, largest_factor }
+                }
+            };
+            scaled.rules.push(outcome(self.file, self.group, rule, line, fate));
         }
         *entries = kept;
         Ok(())
     }
 
-    fn scaled(&self, rule: &Rule, lost: &BTreeSet<String>) -> Result<ScaledExpression, NotCompressible> {
-        let expr = parse(rule.expr()).map_err(|error| NotCompressible::at_any_factor(error.to_string()))?;
-        if let Some(metric) = selectors_of(&expr)
-            .into_iter()
-            .filter_map(|read| read.metric)
-            .find(|metric| lost.contains(metric))
-        {
-            return Err(NotCompressible::at_any_factor(format!(
-                "it reads {metric}, which is recorded by a rule that cannot be compressed"
-            )));
-        }
-        let history = history_of(&expr, self.recording);
-        if divide(history, self.speed).value > LONGEST_HISTORY {
-            return Err(NotCompressible::at_any_factor(format!(
-                "it looks back {}, which is beyond a drill",
-                format_duration(history)
-            )));
-        }
-        if let Rule::Alerting(alert) = rule {
-            for (key, duration) in [("for", alert.r#for), ("keep_firing_for", alert.keep_firing_for)] {
-                if !duration.is_zero() && divide(duration, self.speed).value.is_zero() {
-                    return Err(NotCompressible {
-                        reason: format!("its {key} {} would vanish", format_duration(duration)),
-                        largest_factor: u32::try_from(milliseconds(duration)).ok(),
-                    });
-                }
-            }
-        }
-        let sample_interval = |read: &SelectorInfo| self.sample_interval(read);
-        Scaling {
-            factor: self.speed,
-            declared: self.declared,
-            rules: self.recording,
-            sample_interval: &sample_interval,
-            evaluation_interval: self.prometheus.evaluation_interval,
-        }
-        .expression(rule.expr())
-    }
-
     fn rewrite(
         &self,
-        path: &str,
         rule: &Rule,
         scaled: ScaledExpression,
-        mapping: &mut Mapping,
+        entry: &mut Value,
         changes: &mut Vec<Change>,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<RuleFate, ConfigError> {
         let place = format!("rule {}: ", rule.name());
-        let printed = parse(rule.expr()).map_or_else(|_| rule.expr().to_owned(), |expr| expr.to_string());
-        // An expression without durations keeps its own formatting.
-        if scaled.text != printed {
-            mapping.insert("expr".into(), scaled.text.clone().into());
+        let ScaledExpression { text, class, mut notes, .. } = scaled;
+        let mut made = Vec::new();
+        if let Some(mapping) = entry.as_mapping_mut() {
+            let mut durations = Scaler { file: self.file, speed: self.speed, changes: &mut made };
+            durations.scale_present(mapping, &place, "for")?;
+            durations.scale_present(mapping, &place, "keep_firing_for")?;
+            let expression = self.rewrite_expression(rule, (&text, class), &notes.join("; "), mapping);
+            changes.extend(expression);
         }
-        if scaled.text != printed || scaled.class != ChangeClass::Exact {
-            changes.push(Change {
-                file: path.to_owned(),
-                what: format!("{place}expr"),
-                from: rule.expr().trim().to_owned(),
-                to: scaled.text,
-                class: scaled.class,
-                note: scaled.notes.join("; "),
-            });
-        }
-        let mut durations = Scaler { file: path, speed: self.speed, changes };
-        durations.scale_present(mapping, &place, "for")?;
-        durations.scale_present(mapping, &place, "keep_firing_for")?;
         if let Rule::Alerting(alert) = rule {
             let texts = alert.labels.iter().chain(&alert.annotations);
-            changes.extend(texts.filter(|(_, text)| queries(text)).map(|(name, text)| Change {
-                file: path.to_owned(),
+            made.extend(texts.filter(|(_, text)| queries(text)).map(|(name, text)| Change {
+                file: self.file.to_owned(),
                 what: format!("{place}{name}"),
                 from: text.clone(),
                 to: text.clone(),
@@ -199,27 +166,50 @@ impl Context<'_> {
                 note: "queries in templates are not compressed".to_owned(),
             }));
         }
-        Ok(())
+        notes.extend(made.iter().filter_map(|change| said(change, &place, "")));
+        notes.extend(self.notes.iter().cloned());
+        let class = class.max(weakest(&made)).max(self.class);
+        changes.append(&mut made);
+        Ok(RuleFate::Compressed { class, notes, after: text })
     }
 
-    /// The interval between the samples of a selector: of the group that records it, of the job it names, or the
-    /// global one.
-    fn sample_interval(&self, read: &SelectorInfo) -> Duration {
-        let recorded = read.metric.as_deref().and_then(|metric| {
-            self.loaded
-                .iter()
-                .filter(|(_, _, rule)| matches!(rule, Rule::Recording(_)) && rule.name() == metric)
-                .map(|(_, group, _)| group.interval.unwrap_or(self.prometheus.evaluation_interval))
-                .max()
-        });
-        let of_job = || {
-            read.matchers
-                .iter()
-                .find(|matcher| matcher.name() == "job" && matcher.operator() == MatchOperator::Equal)
-                .and_then(|matcher| self.prometheus.job(matcher.value()))
-                .map(|job| job.scrape_interval)
-        };
-        recorded.or_else(of_job).unwrap_or(self.prometheus.scrape_interval)
+    /// Writes the expression, and gives the change if it is one.
+    fn rewrite_expression(
+        &self,
+        rule: &Rule,
+        (text, class): (&str, ChangeClass),
+        note: &str,
+        mapping: &mut Mapping,
+    ) -> Option<Change> {
+        let printed = parse(rule.expr()).map_or_else(|_| rule.expr().to_owned(), |expr| expr.to_string());
+        // An expression without durations keeps its own formatting.
+        if text != printed {
+            mapping.insert("expr".into(), text.into());
+        }
+        (text != printed || class != ChangeClass::Exact).then(|| Change {
+            file: self.file.to_owned(),
+            what: format!("rule {}: expr", rule.name()),
+            from: rule.expr().trim().to_owned(),
+            to: text.to_owned(),
+            class,
+            note: note.to_owned(),
+        })
+    }
+}
+
+fn weakest(changes: &[Change]) -> ChangeClass {
+    changes.iter().map(|change| change.class).max().unwrap_or(ChangeClass::Exact)
+}
+
+/// A change that is not exact, as a note of the rule: `for 1m40s becomes 14s286ms: rounded to a whole millisecond`.
+fn said(change: &Change, place: &str, whose: &str) -> Option<String> {
+    let what = change.what.strip_prefix(place).unwrap_or(&change.what);
+    match change.class {
+        ChangeClass::Exact => None,
+        ChangeClass::Adjusted => {
+            Some(format!("{whose}{what} {} becomes {}: {}", change.from, change.to, change.note))
+        }
+        ChangeClass::Assumed => Some(format!("{whose}{what}: {}", change.note)),
     }
 }
 

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{CompressError, LeftOut, ScaledFlags, compress, largest_speed};
+use super::{
+    CompressError, RuleClass, RuleFate, RuleKind, RuleOutcome, RuleSet, ScaledFlags, compress,
+    faithful_speed, largest_speed,
+};
 use crate::change::{Change, ChangeClass};
 use crate::folder::ConfigFolder;
 use crate::rules::Rule;
@@ -25,11 +28,11 @@ fn one_group(rules: &str) -> ConfigFolder {
 
 fn left_out(rules: &str, speed: u32) -> Vec<(String, Option<u32>)> {
     let compressed = compress(&one_group(rules), speed).unwrap();
-    compressed
-        .left_out
-        .into_iter()
-        .map(|LeftOut { rule, largest_factor, .. }| (rule, largest_factor))
-        .collect()
+    let largest = |rule: &RuleOutcome| match &rule.fate {
+        RuleFate::Compressed { .. } => None,
+        RuleFate::NotCompressible { largest_factor, .. } => *largest_factor,
+    };
+    compressed.left_out().into_iter().map(|rule| (rule.rule.clone(), largest(rule))).collect()
 }
 
 #[test]
@@ -37,7 +40,7 @@ fn at_speed_one_nothing_changes() {
     let folder = one_group("  - {alert: A, expr: 'time() > 1'}\n");
     let compressed = compress(&folder, 1).unwrap();
     assert_eq!(compressed.folder, folder);
-    assert!(compressed.changes.is_empty() && compressed.left_out.is_empty());
+    assert!(compressed.changes.is_empty() && compressed.rules.is_empty());
     assert_eq!(compressed.flags.lookback_delta, Duration::from_mins(5));
 }
 
@@ -109,7 +112,7 @@ fn history_beyond_a_drill_is_left_out() {
 
 #[test]
 fn a_for_that_would_vanish_is_left_out_with_the_largest_factor() {
-    assert_eq!(left_out("  - {alert: A, expr: 'up == 0', for: 20ms}\n", 60), [("A".to_owned(), Some(20))]);
+    assert_eq!(left_out("  - {alert: A, expr: 'up == 0', for: 20ms}\n", 60), [("A".to_owned(), Some(40))]);
 }
 
 #[test]
@@ -172,4 +175,142 @@ fn the_flags_are_the_divided_defaults_of_prometheus() {
     assert_eq!(flags.resend_delay, Duration::from_secs(1));
     assert_eq!(flags.for_grace_period, Duration::from_secs(10));
     assert_eq!(flags.for_outage_tolerance, Duration::from_mins(1));
+}
+
+fn outcomes(rules: &str, speed: u32) -> Vec<RuleOutcome> {
+    compress(&one_group(rules), speed).unwrap().rules
+}
+
+#[test]
+fn every_rule_has_an_outcome_with_its_place_and_both_expressions() {
+    let rules = "  - {record: 'a:b', expr: 'rate(x_total[5m])'}\n  - alert: A\n    expr: 'hour() > 1'\n";
+    let outcomes = outcomes(rules, 60);
+    let places: Vec<_> =
+        outcomes.iter().map(|one| (one.file.as_str(), one.line, one.group.as_str(), one.kind)).collect();
+    assert_eq!(
+        places,
+        [("rules/r.yml", 4, "g", RuleKind::Recording), ("rules/r.yml", 5, "g", RuleKind::Alert)]
+    );
+    assert_eq!(outcomes[0].before, "rate(x_total[5m])");
+    let after = "rate(x_total[5s])".to_owned();
+    let class = ChangeClass::Exact;
+    assert_eq!(outcomes[0].fate, RuleFate::Compressed { class, notes: Vec::new(), after });
+    assert_eq!(outcomes[1].class(), RuleClass::NotCompressible);
+}
+
+#[test]
+fn a_rule_is_as_good_as_the_weakest_of_its_durations() {
+    let rules = "  - {alert: A, expr: 'up == 0', for: 100s}\n\
+                 \x20 - {alert: B, expr: 'up == 0', for: 100s, annotations: {d: '{{ query \"up\" }}'}}\n";
+    let outcomes = outcomes(rules, 60);
+    assert_eq!(outcomes[0].class(), RuleClass::Adjusted);
+    assert_eq!(outcomes[1].class(), RuleClass::Assumed);
+    let RuleFate::Compressed { notes, .. } = &outcomes[1].fate else { panic!("{outcomes:?}") };
+    assert_eq!(
+        notes[..],
+        [
+            "for 1m40s becomes 1s667ms: rounded to a whole millisecond",
+            "d: queries in templates are not compressed"
+        ]
+    );
+}
+
+#[test]
+fn an_interval_that_is_rounded_adjusts_every_rule_of_its_group_and_no_other() {
+    let rules = folder(
+        "groups:\n- {name: g, interval: 40s, rules: [{alert: A, expr: up == 0}]}\n\
+         - {name: h, rules: [{alert: B, expr: up == 0}]}\n",
+    );
+    let outcomes = compress(&rules, 60).unwrap().rules;
+    let RuleFate::Compressed { class, notes, .. } = &outcomes[0].fate else { panic!("{outcomes:?}") };
+    assert_eq!(*class, ChangeClass::Adjusted);
+    assert_eq!(notes[..], ["the group's interval 40s becomes 667ms: rounded to a whole millisecond"]);
+    assert_eq!(outcomes[1].class(), RuleClass::Exact);
+}
+
+#[test]
+fn what_reads_a_lost_metric_has_the_largest_factor_of_both() {
+    let rules = "  - {record: 'a:b', expr: 'x offset 20ms'}\n  - {alert: A, expr: 'a:b > 1'}\n\
+                 \x20 - {alert: B, expr: 'a:b > 1', for: 10ms}\n  - {alert: C, expr: 'hour() > a:b'}\n";
+    let largest: Vec<_> = left_out(rules, 60).into_iter().map(|(_, factor)| factor).collect();
+    let of_metric = largest[0];
+    assert!(of_metric.is_some_and(|factor| factor > 1), "{largest:?}");
+    assert_eq!(largest, [of_metric, of_metric, Some(20), None]);
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_at_once() {
+    let config = folder("groups: [{name: g, rules: [{alert: A, expr: 'rate('}, {alert: B, expr: 'sum('}]}]")
+        .overlay(&ConfigFolder::from_files([
+            ("rules/s.yml", "groups:\n- name: [\n"),
+            ("rules/t.yml", "groups: [{name: g, rules: [{expr: up}, {alert: A, record: B, expr: up}]}]"),
+            ("rules/u.yml", "groups: [{name: g, query_offset: soon}]"),
+        ]));
+    let Err(CompressError::Rules(invalid)) = compress(&config, 60) else { panic!("it is invalid") };
+    let files: Vec<_> = invalid.problems.iter().map(|problem| problem.file.as_str()).collect();
+    let expected = ["rules/r.yml", "rules/r.yml", "rules/s.yml", "rules/t.yml", "rules/t.yml", "rules/u.yml"];
+    assert_eq!(files, expected, "{invalid}");
+    assert_eq!(invalid.to_string().lines().count(), expected.len());
+}
+
+#[test]
+fn the_largest_faithful_speed_loses_no_rule_that_a_smaller_one_keeps() {
+    for (rules, speed) in [
+        ("  - {alert: A, expr: 'up == 0', for: 5m}\n", 60),
+        ("  - {alert: A, expr: 'up == 0', for: 20ms}\n", 40),
+        ("  - {alert: A, expr: 'up == 0', for: 20ms}\n  - {alert: B, expr: 'up == 0', for: 10ms}\n", 20),
+        ("  - {alert: A, expr: 'hour() > 1'}\n", 60),
+        // Lost at every factor that keeps the other: it looks back further than a drill lasts below 4.
+        ("  - {alert: A, expr: 'x - x offset 1h > 5'}\n  - {alert: B, expr: 'up == 0', for: 1ms}\n", 2),
+        // The first is lost for another reason at the factor that its `for` would allow.
+        ("  - {alert: A, expr: 'hour() > 1', for: 10ms}\n", 60),
+    ] {
+        assert_eq!(faithful_speed(&one_group(rules)), Ok(speed), "{rules}");
+    }
+    assert_eq!(faithful_speed(&folder("groups: [{name: fast, interval: 5s}]")), Ok(20));
+    assert_eq!(faithful_speed(&folder("groups: [{name: fast, interval: 300ms}]")), Ok(1));
+}
+
+#[test]
+fn scaled_by_1_a_set_of_rules_is_as_it_was() {
+    let config = one_group("  - {alert: A, expr: 'hour() > 1'}\n");
+    let scaled = RuleSet::of(&config).unwrap().scale(1).unwrap();
+    assert_eq!(scaled.files["rules/r.yml"], config.files["rules/r.yml"]);
+    assert_eq!(scaled.rules[0].class(), RuleClass::Exact);
+}
+
+#[test]
+fn what_reads_a_recorded_metric_is_no_more_faithful_than_it() {
+    let rules = "  - {alert: A, expr: 'a:c > 1'}\n  - {record: 'a:b', expr: 'changes(generation[5m])'}\n\
+                 \x20 - {record: 'a:c', expr: 'a:b * 2'}\n  - {alert: B, expr: 'up == 0'}\n";
+    let outcomes = outcomes(rules, 60);
+    let classes: Vec<_> = outcomes.iter().map(RuleOutcome::class).collect();
+    assert_eq!(classes, [RuleClass::Assumed, RuleClass::Assumed, RuleClass::Assumed, RuleClass::Exact]);
+    assert_eq!(outcomes[0].why(), "recorded a:b: changes(generation) is assumed to move with the drill");
+}
+
+#[test]
+fn all_that_speaks_against_a_rule_is_said_with_the_factor_that_suits_all_of_it() {
+    let rules = "  - {alert: A, expr: 'up == 0', for: 20ms, keep_firing_for: 10ms}\n\
+                 \x20 - {alert: B, expr: 'x offset 1d > 1', for: 20ms}\n";
+    let said: Vec<_> = outcomes(rules, 60).iter().map(RuleOutcome::why).collect();
+    assert_eq!(
+        said,
+        [
+            "its for 20ms would vanish; its keep_firing_for 10ms would vanish; the largest factor is 20",
+            "its for 20ms would vanish; it looks back 1d, which is beyond a drill; no smaller factor works"
+        ]
+    );
+}
+
+#[test]
+fn the_largest_factor_of_a_duration_keeps_its_rule_and_the_next_does_not() {
+    for key in ["for", "keep_firing_for"] {
+        for milliseconds in [1, 7, 10, 29] {
+            let rules = format!("  - {{alert: A, expr: 'up == 0', {key}: {milliseconds}ms}}\n");
+            let largest = left_out(&rules, 60)[0].1.unwrap();
+            let lost = |speed| !left_out(&rules, speed).is_empty();
+            assert!(!lost(largest) && lost(largest + 1), "{key} {milliseconds}ms: {largest}");
+        }
+    }
 }

@@ -1,0 +1,98 @@
+//! Whether the rules were read, and evaluated, all the time.
+
+use firedrill_monitoring_api::prometheus::RuleGroups;
+use jiff::Timestamp;
+
+use super::configuration::{evaluated_until, live_rules};
+use crate::evidence::{Evidence, Stretch};
+
+/// What looks at the rules remember from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct RulesWatch {
+    /// When the rules were last read.
+    read: Option<Timestamp>,
+    /// Why the looks since then failed.
+    failure: Option<String>,
+    /// Up to when they were evaluated then.
+    evaluated: Option<Timestamp>,
+}
+
+impl RulesWatch {
+    /// Notes in `evidence` what a look at `at` saw.
+    pub(super) fn saw(&mut self, at: Timestamp, groups: &RuleGroups, evidence: &mut Evidence) {
+        self.keep_unread(at, evidence);
+        self.read = Some(at);
+        self.failure = None;
+        evidence.evaluated_until = evaluated_until(groups);
+        if let (Some(from), Some(until)) = (self.evaluated, evidence.evaluated_until) {
+            let why = "no look saw an evaluation in between".to_owned();
+            keep_longest(&mut evidence.unevaluated, Stretch { from, until, why });
+        }
+        self.evaluated = evidence.evaluated_until.or(self.evaluated);
+        for rule in live_rules(groups) {
+            if rule.health == "err" {
+                evidence.sick_rules.insert(rule.name, rule.last_error);
+            }
+        }
+    }
+
+    /// Notes in `evidence` that a look at `at` failed.
+    pub(super) fn failed(&mut self, at: Timestamp, why: String, evidence: &mut Evidence) {
+        self.read.get_or_insert(evidence.began);
+        self.failure = Some(why);
+        self.keep_unread(at, evidence);
+    }
+
+    fn keep_unread(&self, at: Timestamp, evidence: &mut Evidence) {
+        if let (Some(from), Some(why)) = (self.read, &self.failure) {
+            keep_longest(&mut evidence.rules_unread, Stretch { from, until: at, why: why.clone() });
+        }
+    }
+}
+
+fn keep_longest(longest: &mut Option<Stretch>, stretch: Stretch) {
+    if longest.as_ref().is_none_or(|known| known.seconds() < stretch.seconds()) {
+        *longest = Some(stretch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::fixtures::at;
+
+    fn evaluated(ms: i64) -> RuleGroups {
+        let text = format!(
+            r#"{{"groups": [{{"name": "g", "file": "f", "interval": 0.25, "limit": 0, "evaluationTime": 0,
+                 "lastEvaluation": "{}", "rules": []}}]}}"#,
+            at(ms)
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_longest_time_between_two_evaluations_is_kept() {
+        let mut evidence = Evidence::begun(at(0));
+        let mut watch = RulesWatch::default();
+        for ms in [250, 500, 4_000, 4_250] {
+            watch.saw(at(ms + 10), &evaluated(ms), &mut evidence);
+        }
+        let longest = evidence.unevaluated.unwrap();
+        assert_eq!((longest.from, longest.until), (at(500), at(4_000)));
+        assert_eq!(evidence.rules_unread, None);
+    }
+
+    #[test]
+    fn failed_looks_are_remembered_with_the_time_since_the_last_good_one() {
+        let mut evidence = Evidence::begun(at(0));
+        let mut watch = RulesWatch::default();
+        watch.saw(at(200), &evaluated(200), &mut evidence);
+        watch.failed(at(400), "connection refused".into(), &mut evidence);
+        assert_eq!(evidence.rules_unread.as_ref().map(|one| (one.from, one.until)), Some((at(200), at(400))));
+        watch.saw(at(3_000), &evaluated(3_000), &mut evidence);
+        watch.saw(at(9_000), &evaluated(9_000), &mut evidence);
+        let unread = evidence.rules_unread.unwrap();
+        assert_eq!((unread.from, unread.until), (at(200), at(3_000)));
+        assert_eq!(unread.why, "connection refused");
+    }
+}
