@@ -33,10 +33,11 @@ test-workspace:
 sabotages:
     {{ debug }}/firedrill run scenarios/catalog/judge
 
-# Run the drills that must hold: services, their store, notifications, chat
+# Run the drills that must hold: services, their store, notifications, chat, the host, compressed time
 catalog: build-dev
     {{ debug }}/firedrill run --strict scenarios/catalog/services scenarios/catalog/dependencies \
-        scenarios/catalog/notifications scenarios/catalog/chat scenarios/catalog/capacity
+        scenarios/catalog/notifications scenarios/catalog/chat scenarios/catalog/capacity scenarios/catalog/time \
+        scenarios/catalog/host
 
 # Soak the stack at real speed: truth window by window, and what grew meanwhile
 soak time="8h" window="10m": build
@@ -48,7 +49,7 @@ capacity: build
 
 # Repeat an alert on `up == 0` and one on a share of errors: predicted windows beside what is observed, false verdicts
 trials count="5" *options: build-dev
-    {{ debug }}/firedrill trials scenarios/trials --count {{ count }} {{ options }}
+    {{ debug }}/firedrill trials scenarios/trials scenarios/catalog/host --count {{ count }} {{ options }}
 
 # Format the code
 fmt:

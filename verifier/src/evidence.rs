@@ -170,6 +170,17 @@ pub struct RuleProbe {
     pub peak: Option<(String, Gathered<Option<f64>>)>,
 }
 
+/// A pending or firing alert as Prometheus's rules showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveAlert {
+    /// Labels, `alertname` among them.
+    pub labels: Labels,
+    /// Since when its expression has been true without an end.
+    pub active_at: Timestamp,
+    /// The last evaluation of its rule at which it was seen so.
+    pub seen: Timestamp,
+}
+
 /// A time of which something is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
@@ -313,6 +324,9 @@ pub struct Evidence {
     pub alertmanager_active: Vec<Labels>,
     /// Rules whose evaluation failed at any look, with the error.
     pub sick_rules: BTreeMap<String, String>,
+    /// Since when alerts were active, by Prometheus's own word: each start once.
+    #[serde(default)]
+    pub active: Vec<ActiveAlert>,
     /// The longest time between two looks at the rules with failed ones in between.
     #[serde(default)]
     pub rules_unread: Option<Stretch>,
@@ -399,6 +413,7 @@ impl Evidence {
             settled: None,
             alertmanager_active: Vec::new(),
             sick_rules: BTreeMap::new(),
+            active: Vec::new(),
             rules_unread: None,
             unevaluated: None,
             alertmanager: Vec::new(),

@@ -8,7 +8,7 @@ use firedrill_record::Labels;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::deadline::Clockwork;
-use crate::evidence::{AlertmanagerSighting, Evidence, Notification, NotifiedAlert, Series};
+use crate::evidence::{ActiveAlert, AlertmanagerSighting, Evidence, Notification, NotifiedAlert, Series};
 
 /// When an alert passed each state; none for what was never seen.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -122,7 +122,8 @@ impl LifeCycle {
         let mut life = Self::default();
         let series = evidence.alerts.as_deref().unwrap_or_default();
         life.active_before = was_active(subject, series, evidence.settled, cause);
-        life.read_samples(subject, series, cause, clockwork.evaluation, evidence.evaluated_until);
+        let lived_on = |from, until| lived_on(subject, &evidence.active, from, until);
+        life.read_samples(subject, series, cause, clockwork.evaluation, evidence.evaluated_until, lived_on);
         let Some(firing) = life.firing else { return life };
         life.received = received(subject, &evidence.alertmanager, firing);
         let notifications = evidence.notifications.as_deref().unwrap_or_default();
@@ -145,6 +146,7 @@ impl LifeCycle {
         cause: Timestamp,
         evaluation: f64,
         evaluated_until: Option<Timestamp>,
+        lived_on: impl Fn(Timestamp, Timestamp) -> bool,
     ) {
         let mut active: Vec<(i64, bool)> = series
             .iter()
@@ -158,13 +160,15 @@ impl LifeCycle {
         let cause_ms = cause.as_millisecond();
         self.last_active = active.last().map(|(at, _)| instant(*at));
         // Prometheus skips an evaluation when the one before it was late, and the alert lives on: two missing ones are a
-        // reset. A single one that really reset `for` shows in the time from pending to firing.
+        // reset, unless Prometheus itself says since when the alert is active. A single one that really reset `for` shows
+        // in the time from pending to firing.
         let gap = 2 * ms(evaluation) + ms(evaluation) / 2;
         let mut episode_start = None;
         let mut previous: Option<(i64, bool)> = None;
         for (at, firing) in active.into_iter().filter(|(at, _)| *at >= cause_ms) {
-            let continues =
-                previous.is_some_and(|(before, was_firing)| at - before <= gap && (firing || !was_firing));
+            let continues = previous.is_some_and(|(before, was_firing)| {
+                (firing || !was_firing) && (at - before <= gap || lived_on(instant(before), instant(at)))
+            });
             if !continues {
                 if let Some((before, was_firing)) = previous {
                     let ended = instant(before + ms(evaluation));
@@ -190,6 +194,11 @@ impl LifeCycle {
             }
         }
     }
+}
+
+/// Whether Prometheus said after `until` that the alert had been active without an end since `from` or before.
+fn lived_on(subject: &Subject<'_>, active: &[ActiveAlert], from: Timestamp, until: Timestamp) -> bool {
+    active.iter().any(|one| subject.is(&one.labels) && one.active_at <= from && one.seen >= until)
 }
 
 /// Evaluations that are missing between two that are `apart` milliseconds from each other.
@@ -315,6 +324,24 @@ mod tests {
         assert_eq!(life.pending, Some(at(2000)));
         assert_eq!(life.resets, [at(1500)]);
         assert_eq!(life.firing, None);
+    }
+
+    #[test]
+    fn evaluations_that_prometheus_left_out_are_no_reset_when_it_says_so() {
+        let samples = [1000, 1250, 2250, 2500];
+        let with = |active_ms: i64, seen_ms: i64| {
+            let mut evidence = Evidence::begun(at(0));
+            evidence.alerts = Ok(vec![series("pending", samples)]);
+            let labels = series("pending", []).labels;
+            evidence.active = vec![ActiveAlert { labels, active_at: at(active_ms), seen: at(seen_ms) }];
+            let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
+            let subject = Subject { name: "A", labels: &labels, receiver: None };
+            LifeCycle::follow(&subject, &evidence, at(900), &crate::checks::fixtures::clockwork()).pending
+        };
+        assert_eq!(with(1000, 2400), Some(at(1000)));
+        // Seen before the gap only, or active since the gap only: it was reset.
+        assert_eq!(with(1000, 1300), Some(at(2250)));
+        assert_eq!(with(2250, 2600), Some(at(2250)));
     }
 
     #[test]

@@ -121,8 +121,9 @@ pub(crate) fn judge(plan: &Plan, expectation: &QuietExpectation, evidence: &Evid
     )
 }
 
-/// From when on silence is asked for. What fires and is told while windows still hold the time before the load is for settling to
-/// wait for; when that ends in vain, what fires then is without a cause, and what fired before was waited for.
+/// From when on silence is asked for. What fires and is told while windows still hold the time before the load is for
+/// settling to wait for; when that ends in vain, what fires then is without a cause, and what fired before was waited
+/// for.
 fn asked_from(evidence: &Evidence) -> Timestamp {
     let in_vain = evidence.settled.is_none() && evidence.ended_because == Some(EndedBecause::NotSettled);
     if in_vain {

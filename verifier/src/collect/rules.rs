@@ -1,10 +1,10 @@
 //! Whether the rules were read, and evaluated, all the time.
 
-use firedrill_monitoring_api::prometheus::RuleGroups;
+use firedrill_monitoring_api::prometheus::{Rule, RuleGroups};
 use jiff::Timestamp;
 
 use super::configuration::{evaluated_until, live_rules};
-use crate::evidence::{Evidence, Stretch};
+use crate::evidence::{ActiveAlert, Evidence, Stretch};
 
 /// What looks at the rules remember from one to the next.
 #[derive(Debug, Default)]
@@ -29,10 +29,17 @@ impl RulesWatch {
             keep_longest(&mut evidence.unevaluated, Stretch { from, until, why });
         }
         self.evaluated = evidence.evaluated_until.or(self.evaluated);
+        note_active(groups, &mut evidence.active);
         for rule in live_rules(groups) {
             if rule.health == "err" {
                 evidence.sick_rules.insert(rule.name, rule.last_error);
             }
+        }
+    }
+
+    fn keep_unread(&self, at: Timestamp, evidence: &mut Evidence) {
+        if let (Some(from), Some(why)) = (self.read, &self.failure) {
+            keep_longest(&mut evidence.rules_unread, Stretch { from, until: at, why: why.clone() });
         }
     }
 
@@ -42,10 +49,21 @@ impl RulesWatch {
         self.failure = Some(why);
         self.keep_unread(at, evidence);
     }
+}
 
-    fn keep_unread(&self, at: Timestamp, evidence: &mut Evidence) {
-        if let (Some(from), Some(why)) = (self.read, &self.failure) {
-            keep_longest(&mut evidence.rules_unread, Stretch { from, until: at, why: why.clone() });
+/// Notes since when each alert is active.
+fn note_active(groups: &RuleGroups, known: &mut Vec<ActiveAlert>) {
+    for rule in groups.groups.iter().flat_map(|group| &group.rules) {
+        let Rule::Alerting(rule) = rule else { continue };
+        // What was shown is at least as new as that.
+        let Some(seen) = rule.last_evaluation else { continue };
+        for alert in &rule.alerts {
+            let Some(active_at) = alert.active_at else { continue };
+            let same = |one: &&mut ActiveAlert| one.active_at == active_at && one.labels == alert.labels;
+            match known.iter_mut().rev().find(same) {
+                Some(one) => one.seen = seen,
+                None => known.push(ActiveAlert { labels: alert.labels.clone(), active_at, seen }),
+            }
         }
     }
 }
@@ -94,5 +112,27 @@ mod tests {
         let unread = evidence.rules_unread.unwrap();
         assert_eq!((unread.from, unread.until), (at(200), at(3_000)));
         assert_eq!(unread.why, "connection refused");
+    }
+
+    #[test]
+    fn each_start_of_an_alert_is_kept_once_with_the_last_evaluation_that_saw_it() {
+        let look = |evaluated: i64, active: i64| -> RuleGroups {
+            let text = format!(
+                r#"{{"groups": [{{"name": "g", "file": "f", "interval": 0.25, "rules": [{{
+                     "type": "alerting", "name": "A", "query": "up == 0", "duration": 5, "labels": {{}},
+                     "annotations": {{}}, "health": "ok", "state": "pending", "lastEvaluation": "{}",
+                     "alerts": [{{"labels": {{"alertname": "A"}}, "annotations": {{}}, "state": "pending",
+                                  "activeAt": "{}", "value": "1"}}]}}]}}]}}"#,
+                at(evaluated),
+                at(active)
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let mut known = Vec::new();
+        for (evaluated, active) in [(500, 250), (750, 250), (2_000, 2_000)] {
+            note_active(&look(evaluated, active), &mut known);
+        }
+        let seen: Vec<_> = known.iter().map(|one| (one.active_at, one.seen)).collect();
+        assert_eq!(seen, [(at(250), at(750)), (at(2_000), at(2_000))]);
     }
 }
