@@ -9,8 +9,9 @@
 //! A mixed or unknown driver is treated as load and is assumed. Functions that follow the samples
 //! (`count_over_time`, `avg_over_time`, …) are the same in both times. The difference of a counter of the load and
 //! itself over an offset is an increase, too. The level of such a counter is lower by the factor than in real time after
-//! as much of the drill, so comparing it, or predicting from it, is assumed; with zero, it is not. Every function gets back the value it has in real time, so literals stay:
-//! a threshold, and also a number of seconds that a rate is multiplied by.
+//! as much of the drill, so comparing it, or predicting from it, is assumed; with zero, it is not. Every function gets
+//! back the value it has in real time, so literals stay: a threshold, and also a number of seconds that a rate is
+//! multiplied by.
 //!
 //! Functions are `calls`', their table is `functions`'; what drives a value is `driver`'s; what names say of metrics is
 //! `readings`'.
