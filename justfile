@@ -34,10 +34,7 @@ sabotages:
     {{ debug }}/firedrill run scenarios/catalog/judge
 
 # Run the drills that must hold: services, their store, notifications, chat, the host, compressed time
-catalog: build-dev
-    {{ debug }}/firedrill run --strict scenarios/catalog/services scenarios/catalog/dependencies \
-        scenarios/catalog/notifications scenarios/catalog/chat scenarios/catalog/capacity scenarios/catalog/time \
-        scenarios/catalog/host
+catalog: build-dev hold
 
 # Soak the stack at real speed: truth window by window, and what grew meanwhile
 soak time="8h" window="10m": build
@@ -74,3 +71,9 @@ fmt-check:
 [private]
 rehearse:
     {{ debug }}/firedrill run scenarios/catalog/services/user-service-errors-page-the-team.yaml
+
+[private]
+hold:
+    {{ debug }}/firedrill run --strict scenarios/catalog/services scenarios/catalog/dependencies \
+        scenarios/catalog/notifications scenarios/catalog/chat scenarios/catalog/capacity scenarios/catalog/time \
+        scenarios/catalog/host

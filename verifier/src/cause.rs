@@ -4,12 +4,15 @@
 //! against whatever fault happens to explain it.
 
 use firedrill_drill::{BadMetrics, Fault};
-use firedrill_record::FaultRecord;
-use firedrill_rulebook::{SelectorInfo, Shape};
+use firedrill_record::{FaultRecord, Labels};
+use firedrill_rulebook::{LabelMatcher, SelectorInfo, Shape};
 
 use crate::alert_plan::AlertPlan;
 use crate::evidence::Evidence;
 use crate::plan::Plan;
+
+/// The label that tells synthetic gauges apart.
+const GAUGE_LABEL: &str = "gauge";
 
 /// What a rule watches, as far as faults can move it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,9 +138,10 @@ pub(crate) fn of(plan: &Plan, alert: &AlertPlan) -> Option<usize> {
     let service = alert.labels.get("service");
     let rank = |fault: &Fault| {
         let own = service.is_some_and(|name| name == fault.part());
-        if own && signal.moved_by(fault) {
+        let moved = signal.moved_by(fault) && is_read(&alert.analysis.shape, fault);
+        if own && moved {
             1
-        } else if service.is_none() && signal.moved_by(fault) {
+        } else if service.is_none() && moved {
             2
         } else if !own && signal.moved_elsewhere_by(fault) {
             3
@@ -149,6 +153,14 @@ pub(crate) fn of(plan: &Plan, alert: &AlertPlan) -> Option<usize> {
     };
     let ranked = plan.faults.iter().enumerate().map(|(index, (_, fault))| (rank(fault), index));
     ranked.min().map(|(_, index)| index)
+}
+
+/// Whether a rule of `shape` reads the gauge that `fault` plants; true of faults that plant none.
+fn is_read(shape: &Shape, fault: &Fault) -> bool {
+    let (Shape::Gauge { selector, .. }, Some(name)) = (shape, fault.planted_gauge()) else { return true };
+    let labels = Labels::from([(GAUGE_LABEL.to_owned(), name.to_owned())]);
+    let narrows = |matcher: &&LabelMatcher| matcher.name() == GAUGE_LABEL;
+    selector.matchers.iter().filter(narrows).all(|matcher| matcher.matches(&labels))
 }
 
 /// The fault at `position` as it really was: one that sits in a process ends with it, when the process is killed.
@@ -174,8 +186,6 @@ pub(crate) fn as_it_was(plan: &Plan, evidence: &Evidence, position: usize) -> Op
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use firedrill_record::Labels;
 
     use super::*;
     use crate::checks::fixtures;
@@ -257,6 +267,9 @@ mod tests {
         let share = "sum(rate(node_cpu_seconds_total{mode!=\"idle\"}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8";
         assert_eq!(cause(share, None, &faults), burner.to_string());
         assert_eq!(cause("firedrill_planted > 0", None, &faults), gauge.to_string());
+        let depth = Fault::Gauge { name: "depth".to_owned(), value: 1.0, lasts: LASTS };
+        let both = [gauge, depth.clone()];
+        assert_eq!(cause("firedrill_planted{gauge=\"depth\"} > 0", None, &both), depth.to_string());
     }
 
     #[test]

@@ -199,6 +199,17 @@ impl Stretch {
     }
 }
 
+/// A time for which a group of rules was not evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stall {
+    /// File and group.
+    pub group: String,
+    /// The evaluation before it.
+    pub from: Timestamp,
+    /// The last look that saw none since.
+    pub until: Timestamp,
+}
+
 /// The harness's own look at the host.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HostSample {
@@ -330,9 +341,9 @@ pub struct Evidence {
     /// The longest time between two looks at the rules with failed ones in between.
     #[serde(default)]
     pub rules_unread: Option<Stretch>,
-    /// The longest time between two evaluations of all rules, as far as looks at the rules saw them.
+    /// Times for which a group of rules was not evaluated, where looks saw them last more than two of its intervals.
     #[serde(default)]
-    pub unevaluated: Option<Stretch>,
+    pub stalls: Vec<Stall>,
     /// What Alertmanager showed.
     pub alertmanager: Vec<AlertmanagerSighting>,
     /// Looks at Alertmanager that failed, with the last error.
@@ -415,7 +426,7 @@ impl Evidence {
             sick_rules: BTreeMap::new(),
             active: Vec::new(),
             rules_unread: None,
-            unevaluated: None,
+            stalls: Vec::new(),
             alertmanager: Vec::new(),
             alertmanager_failures: None,
             notifications: never_asked(),

@@ -135,6 +135,11 @@ impl AlertPlan {
         samples.filter(|sample| times.contains(&sample.at_ms)).map(|sample| sample.value).reduce(f64::max)
     }
 
+    /// Whether an alert with `labels` takes the same route: Alertmanager's groups are those of a route.
+    pub(crate) fn takes_its_route(&self, labels: &Labels) -> bool {
+        self.alertmanager.routes_for(labels).iter().any(|route| route.path == self.route.path)
+    }
+
     /// The service whose requests the rule looks at: the expected label, else the one that the fault is on. None when
     /// that is no service.
     pub fn service(&self, plan: &Plan, fault: &Fault) -> Option<ServiceName> {

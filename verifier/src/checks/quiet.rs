@@ -7,7 +7,7 @@ use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::chance;
-use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample, Stretch};
+use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample, Stall, Stretch};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
 use crate::plan::Plan;
@@ -210,8 +210,8 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
 
 /// Why alerts were not evaluated at some time since the stack was steady; none when they were all the time.
 ///
-/// An alert that always fires leaves a sample at each evaluation. Without one, the harness's looks at the rules say it
-/// less closely.
+/// An alert that always fires leaves a sample at each evaluation of its group. Of the other groups, the harness's looks at
+/// the rules say it.
 fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRule]) -> Option<String> {
     // Prometheus skips an evaluation now and then, and no look is on time.
     let longest = |interval: f64| 3.0 * interval + 1.0;
@@ -244,10 +244,18 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
             ));
         }
     }
-    let gap =
-        evidence.unevaluated.as_ref().filter(|gap| always.is_empty() && gap.seconds() > longest(slowest));
-    gap.map(|Stretch { from, until, why }| {
-        format!("no rule is known to have been evaluated between {from} and {until}: {why}")
+    // A group has a clock of its own: that one is evaluated says nothing of the others.
+    rules.iter().find_map(|rule| {
+        let stall = evidence.stalls.iter().find(|stall| {
+            stall.group == rule.group
+                && stall.until.as_millisecond() >= from
+                && stall.until.duration_since(stall.from).as_secs_f64() > longest(rule.interval)
+        })?;
+        let Stall { group, from, until } = stall;
+        Some(format!(
+            "group {group}, which rule {} is in, was not evaluated from {from} to {until}",
+            rule.name
+        ))
     })
 }
 
@@ -420,11 +428,16 @@ mod tests {
     }
 
     #[test]
-    fn without_an_alert_that_always_fires_the_looks_at_the_rules_tell_gaps() {
+    fn a_group_that_stood_still_beside_one_that_did_not_proves_nothing() {
         let mut evidence = fixtures::quiet_evidence();
-        evidence.rules_at_end.as_mut().unwrap()[0].name = "RedisDown".into();
-        assert_eq!(judged(&evidence).verdict, Verdict::Held);
-        evidence.unevaluated = Some(stretch());
+        let stalled = |group: &str, from: i64, until: i64| {
+            vec![Stall { group: group.into(), from: fixtures::at(from), until: fixtures::at(until) }]
+        };
+        evidence.stalls = stalled("services", 8_000, 11_000);
         assert_eq!(judged(&evidence).reason, Some(Reason::EvidenceMissing));
+        for harmless in [stalled("recordings", 8_000, 11_000), stalled("services", 8_000, 9_500)] {
+            evidence.stalls = harmless;
+            assert_eq!(judged(&evidence).verdict, Verdict::Held);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The configuration of the running servers.
 
-use firedrill_monitoring_api::prometheus::{Flags, Rule, RuleGroups, RuleHealth};
+use firedrill_monitoring_api::prometheus::{Flags, Rule, RuleGroup, RuleGroups, RuleHealth};
 use firedrill_rulebook::parse_duration;
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ pub(super) fn live_rules(groups: &RuleGroups) -> Vec<LiveRule> {
         .groups
         .iter()
         .flat_map(|group| {
-            let named = format!("{}:{}", group.file, group.name);
+            let named = group_name(group);
             let interval = group.interval.as_secs_f64();
             group.rules.iter().map(move |rule| match rule {
                 Rule::Alerting(rule) => LiveRule {
@@ -48,6 +48,11 @@ pub(super) fn live_rules(groups: &RuleGroups) -> Vec<LiveRule> {
 pub(super) fn resend_delay(flags: &Flags) -> Option<f64> {
     let text = flags.get("rules.alert.resend-delay")?;
     parse_duration(text).ok().map(|delay| delay.as_secs_f64())
+}
+
+/// File and name of a group: together they are unique.
+pub(super) fn group_name(group: &RuleGroup) -> String {
+    format!("{}:{}", group.file, group.name)
 }
 
 /// Every group was last evaluated at or after this instant; none when one never was, or there is none.

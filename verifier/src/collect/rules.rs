@@ -3,8 +3,8 @@
 use firedrill_monitoring_api::prometheus::{Rule, RuleGroups};
 use jiff::Timestamp;
 
-use super::configuration::{evaluated_until, live_rules};
-use crate::evidence::{ActiveAlert, Evidence, Stretch};
+use super::configuration::{evaluated_until, group_name, live_rules};
+use crate::evidence::{ActiveAlert, Evidence, Stall, Stretch};
 
 /// What looks at the rules remember from one to the next.
 #[derive(Debug, Default)]
@@ -13,8 +13,6 @@ pub(super) struct RulesWatch {
     read: Option<Timestamp>,
     /// Why the looks since then failed.
     failure: Option<String>,
-    /// Up to when they were evaluated then.
-    evaluated: Option<Timestamp>,
 }
 
 impl RulesWatch {
@@ -24,11 +22,7 @@ impl RulesWatch {
         self.read = Some(at);
         self.failure = None;
         evidence.evaluated_until = evaluated_until(groups);
-        if let (Some(from), Some(until)) = (self.evaluated, evidence.evaluated_until) {
-            let why = "no look saw an evaluation in between".to_owned();
-            keep_longest(&mut evidence.unevaluated, Stretch { from, until, why });
-        }
-        self.evaluated = evidence.evaluated_until.or(self.evaluated);
+        note_stalls(at, groups, &mut evidence.stalls);
         note_active(groups, &mut evidence.active);
         for rule in live_rules(groups) {
             if rule.health == "err" {
@@ -48,6 +42,21 @@ impl RulesWatch {
         self.read.get_or_insert(evidence.began);
         self.failure = Some(why);
         self.keep_unread(at, evidence);
+    }
+}
+
+/// Notes which groups a look at `at` saw not evaluated for more than two of their intervals.
+fn note_stalls(at: Timestamp, groups: &RuleGroups, known: &mut Vec<Stall>) {
+    for group in &groups.groups {
+        let Some(from) = group.last_evaluation else { continue };
+        if at.duration_since(from).as_secs_f64() <= 2.0 * group.interval.as_secs_f64() {
+            continue;
+        }
+        let name = group_name(group);
+        match known.iter_mut().rev().find(|one| one.from == from && one.group == name) {
+            Some(one) => one.until = at,
+            None => known.push(Stall { group: name, from, until: at }),
+        }
     }
 }
 
@@ -89,15 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_time_between_two_evaluations_is_kept() {
+    fn a_group_that_is_not_evaluated_is_seen_until_it_is_again() {
         let mut evidence = Evidence::begun(at(0));
         let mut watch = RulesWatch::default();
-        for ms in [250, 500, 4_000, 4_250] {
-            watch.saw(at(ms + 10), &evaluated(ms), &mut evidence);
+        // Looks every second; nothing is evaluated after 500 ms until 4 s.
+        for (look, ms) in [(600, 500), (1_600, 500), (2_600, 500), (4_100, 4_000), (4_600, 4_250)] {
+            watch.saw(at(look), &evaluated(ms), &mut evidence);
         }
-        let longest = evidence.unevaluated.unwrap();
-        assert_eq!((longest.from, longest.until), (at(500), at(4_000)));
-        assert_eq!(evidence.rules_unread, None);
+        let stall = Stall { group: "f:g".into(), from: at(500), until: at(2_600) };
+        assert_eq!(evidence.stalls, [stall]);
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn ranges(raw: Option<Vec<Value>>, read: impl Fn(&str) -> Result<i32, String>) -
 fn minute_of_day(text: &str) -> Result<i32, String> {
     let parts = text.split_once(':').and_then(|(hour, minute)| {
         let (hour, minute) = (hour.parse::<i32>().ok()?, minute.parse::<i32>().ok()?);
-        ((0..60).contains(&minute) && hour >= 0).then_some(hour * 60 + minute)
+        ((0..60).contains(&minute) && (0..=24).contains(&hour)).then_some(hour * 60 + minute)
     });
     parts
         .filter(|minute| *minute <= MINUTES_OF_A_DAY)

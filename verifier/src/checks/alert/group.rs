@@ -72,7 +72,9 @@ pub(super) fn of(
     let (received, firing) = (life.received?, life.firing?);
     let clockwork = &alert.clockwork;
     let own = own_labels(alert, subject, evidence, firing);
-    let in_its_group = |labels: &Labels| plan.is_of_this_drill(labels) && same_group(alert, own, labels);
+    let in_its_group = |labels: &Labels| {
+        plan.is_of_this_drill(labels) && same_group(alert, own, labels) && alert.takes_its_route(labels)
+    };
     let until = life.delivered.map_or(received, |delivered| delivered.min(received));
     let earlier = earlier(evidence, told_to, until, &in_its_group);
     let opener = evidence

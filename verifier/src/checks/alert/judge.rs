@@ -160,8 +160,7 @@ fn outside(followed: &Followed<'_>, evidence: &Evidence, step: &Step, observed: 
     if observed < earliest {
         return (Reason::TooEarly, format!("{took}, before its earliest {earliest:.2}s"));
     }
-    let evaluation = followed.alert.clockwork.evaluation;
-    match lateness::explains(step, observed - latest, evaluation, evidence) {
+    match lateness::explains(step, observed - latest, &followed.alert.clockwork, evidence) {
         Some(why) => (Reason::HostBusy, format!("{took}, its latest is {latest:.2}s; {why}")),
         None => (Reason::TooLate, format!("{took}, after its latest {latest:.2}s")),
     }

@@ -4,21 +4,25 @@
 use jiff::Timestamp;
 
 use super::steps::Step;
-use crate::deadline::TIMER_LATE;
+use crate::deadline::{Clockwork, TIMER_LATE};
 use crate::evidence::Evidence;
 
 /// Timers that a step passes at most: a scrape's, an evaluation's, that of what sends, and that of a group.
 const TIMERS: f64 = 4.0;
 
 /// Why `step`, which ended late by `by` seconds, decides nothing; none when it does. Lateness of the host makes a step
-/// late by that of each timer it passes and by an evaluation, `evaluation` seconds, that is left out because of it: what
-/// is later than that has another cause.
-pub(super) fn explains(step: &Step, by: f64, evaluation: f64, evidence: &Evidence) -> Option<String> {
+/// late by that of each timer it passes and by an evaluation that is left out because of it, and a delivery by the tick of
+/// its group that it misses: what is later than that has another cause.
+pub(super) fn explains(step: &Step, by: f64, clockwork: &Clockwork, evidence: &Evidence) -> Option<String> {
     let observed = step.observed?;
+    let late = |worst: f64| TIMERS * worst + clockwork.evaluation;
+    let missed_a_tick = |worst: f64| {
+        step.ends_as.ends_with("delivered") && (by - clockwork.group_interval).abs() <= late(worst)
+    };
     let timers = latest_timer(evidence, step.start, observed);
     let scrapes = slower_scrapes(evidence, step.start, observed);
     let worst = timers.max(scrapes);
-    (worst > TIMER_LATE && by <= TIMERS * worst + evaluation).then(|| {
+    (worst > TIMER_LATE && (by <= late(worst) || missed_a_tick(worst))).then(|| {
         format!(
             "the host was busy: meanwhile the harness's own timers rang up to {timers:.2}s late, and scrapes of half of all \
              targets took {scrapes:.2}s longer than they do; {TIMER_LATE}s are allowed for"

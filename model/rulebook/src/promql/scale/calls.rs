@@ -89,7 +89,7 @@ impl Scaling<'_> {
                 noted.assume(format!("{name}({}) is assumed to move with the drill", reads()));
                 Expr::Call(scaled)
             }
-            (Function::Spread, Mover::One(Driver::Load)) => {
+            (Function::Spread, Mover::One(Driver::Load) | Mover::Unknown) => {
                 noted.assume(format!("{name}({}) is assumed not to grow with its window", reads()));
                 Expr::Call(scaled)
             }

@@ -110,9 +110,7 @@ fn a_recorded_metric_has_the_driver_of_what_it_is_recorded_from() {
 
 #[test]
 fn functions_that_follow_the_samples_are_unchanged() {
-    for function in
-        ["sum_over_time", "count_over_time", "avg_over_time", "stddev_over_time", "last_over_time"]
-    {
+    for function in ["sum_over_time", "count_over_time", "avg_over_time", "last_over_time"] {
         assert_scaled(&format!("{function}(g[5m])"), &format!("{function}(g[5s])"), Exact);
     }
 }
@@ -250,6 +248,7 @@ fn the_level_of_a_counter_of_the_load_is_assumed() {
     assert_scaled("restarts_total > 5", "restarts_total > 5", Exact);
     assert_scaled("count(x_total) > 5", "count(x_total) > 5", Exact);
     assert_scaled("stddev_over_time(x_total[5m]) > 5", "stddev_over_time(x_total[5s]) > 5", Assumed);
+    assert_scaled("stddev_over_time(g[5m]) > 5", "stddev_over_time(g[5s]) > 5", Assumed);
 }
 
 #[test]
