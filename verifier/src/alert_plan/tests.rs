@@ -1,17 +1,10 @@
-use firedrill_drill::{AlertExpectation, Expectation, Fault};
+use firedrill_drill::Fault;
 use firedrill_record::Reason;
 
 use super::{AlertPlan, Baseline, Measured, Muting, NoPlan, Processors, longest_history_of_all};
-use crate::checks::fixtures;
+use crate::checks::fixtures::{self, expectation};
 use crate::deadline::{Clockwork, Crossing, SteppingMean};
 use crate::evidence::{Evidence, LiveConfiguration, Sample};
-
-fn expectation() -> AlertExpectation {
-    let Expectation::Alert(alert) = fixtures::plan().expect.remove(0) else {
-        panic!("the fixture expects an alert first")
-    };
-    alert
-}
 
 fn made(change: impl FnOnce(&mut LiveConfiguration)) -> Result<AlertPlan, NoPlan> {
     let mut configuration = fixtures::configuration();

@@ -55,6 +55,14 @@ pub(crate) fn plan() -> Plan {
     }
 }
 
+/// The alert that [`plan`] expects.
+pub(crate) fn expectation() -> AlertExpectation {
+    let Expectation::Alert(alert) = plan().expect.remove(0) else {
+        panic!("the fixture expects an alert first")
+    };
+    alert
+}
+
 /// The intervals of [`configuration`] for `HighErrorRate`.
 pub(crate) fn clockwork() -> Clockwork {
     Clockwork {

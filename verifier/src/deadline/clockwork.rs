@@ -149,23 +149,12 @@ fn round_up(value: f64, step: f64) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::checks::fixtures;
     use crate::deadline::SteppingMean;
 
     /// The intervals of the shipped configuration at speed 60.
     pub(in crate::deadline) fn clockwork() -> Clockwork {
-        Clockwork {
-            scrape: 0.25,
-            scrape_timeout: 0.25,
-            evaluation: 0.25,
-            recording_delay: 0.0,
-            r#for: 5.0,
-            keep_firing_for: 0.0,
-            group_wait: 10.0 / 60.0,
-            group_interval: 5.0,
-            repeat_interval: 60.0,
-            resend: 1.0,
-            lost_alerts: false,
-        }
+        Clockwork { group_wait: 10.0 / 60.0, repeat_interval: 60.0, ..fixtures::clockwork() }
     }
 
     /// 30 % errors over 5 s at 100 requests a second, 5 % asked: crosses after 0.79 to 0.83 s.

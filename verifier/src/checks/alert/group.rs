@@ -194,19 +194,11 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use firedrill_drill::{AlertExpectation, Expectation};
     use firedrill_record::{ExpectationRecord, Reason, Verdict};
 
     use super::super::judge;
-    use crate::checks::fixtures::{alert_evidence, at, plan};
+    use crate::checks::fixtures::{alert_evidence, at, expectation, plan};
     use crate::evidence::Evidence;
-
-    fn expectation() -> AlertExpectation {
-        let Expectation::Alert(alert) = plan().expect.remove(0) else {
-            panic!("the fixture expects an alert first")
-        };
-        alert
-    }
 
     /// The expected alert is received at 16.005 s; the routes group by alert name only, and the one of the chat service
     /// was told at `told`, its status then being `status`. The expected one is delivered at `delivered`.

@@ -201,19 +201,11 @@ fn timeline(followed: &Followed<'_>, plan: &Plan, evidence: &Evidence, steps: &[
 
 #[cfg(test)]
 mod tests {
-    use firedrill_drill::Expectation;
     use firedrill_record::{Segment, Verdict};
 
     use super::*;
-    use crate::checks::fixtures::{alert_evidence, at, plan};
+    use crate::checks::fixtures::{alert_evidence, at, expectation, plan};
     use crate::evidence::LatenessSample;
-
-    fn expectation() -> AlertExpectation {
-        let Expectation::Alert(alert) = plan().expect.remove(0) else {
-            panic!("the fixture expects an alert first")
-        };
-        alert
-    }
 
     fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
         let mut evidence = alert_evidence();
