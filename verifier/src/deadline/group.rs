@@ -97,9 +97,10 @@ impl Clockwork {
 
     /// From the resolving evaluation to the receiver having the notification, at the next tick after one of `flushes`,
     /// those that the group's first may have been. None when a flush took longer than `group_interval`, which moves all
-    /// later ticks.
-    pub fn resolved_to_delivered(&self, flushes: &[FirstFlush]) -> Window {
-        let arrives = self.sent();
+    /// later ticks. `unsure` is by how many seconds the resolving evaluation may have been before the step's begin.
+    pub fn resolved_to_delivered(&self, flushes: &[FirstFlush], unsure: f64) -> Window {
+        let (soonest, latest) = self.sent();
+        let arrives = (soonest - unsure, latest);
         let Some(first) = flushes.first() else {
             return Window::between(
                 arrives.0,
@@ -122,7 +123,12 @@ impl Clockwork {
              {TIMER_LATE}s{close}",
             self.group_interval, -first.earliest
         );
-        Window::any_of(spans, text)
+        let unsure = if unsure > 0.0 {
+            format!("; resolved up to {unsure:.2}s before, as no look saw whether there was an evaluation")
+        } else {
+            String::new()
+        };
+        Window::any_of(spans, text + &unsure)
     }
 }
 
@@ -183,24 +189,32 @@ mod tests {
 
     #[test]
     fn a_resolved_alert_is_told_at_the_next_tick_of_its_group() {
-        let window = clockwork().resolved_to_delivered(&[at(-7.0)]);
+        let window = clockwork().resolved_to_delivered(&[at(-7.0)], 0.0);
         assert!(window.holds(3.0) && !window.holds(2.5) && !window.holds(4.0), "{window:?}");
         assert!(window.latest() - window.earliest() <= 0.2, "{window:?}");
     }
 
     #[test]
     fn a_resolution_close_to_a_tick_is_told_at_it_or_at_the_next_and_not_between() {
-        let close = clockwork().resolved_to_delivered(&[at(-9.7)]);
+        let close = clockwork().resolved_to_delivered(&[at(-9.7)], 0.0);
         assert!(close.holds(0.31) && close.holds(5.31) && !close.holds(2.0), "{close:?}");
         assert_eq!(close.spans().len(), 2);
         // It came just after one.
-        let after = clockwork().resolved_to_delivered(&[at(-10.3)]);
+        let after = clockwork().resolved_to_delivered(&[at(-10.3)], 0.0);
         assert!(after.holds(4.7) && !after.holds(0.0), "{after:?}");
     }
 
     #[test]
+    fn a_resolution_that_may_have_been_before_a_tick_may_have_been_told_at_it() {
+        // A tick 0.3 s before the evaluation that is known to have resolved it.
+        let unsure = clockwork().resolved_to_delivered(&[at(-10.3)], 0.5);
+        assert!(unsure.holds(-0.29) && unsure.holds(4.7) && !unsure.holds(2.0), "{unsure:?}");
+        assert!(unsure.computed_from.contains("resolved up to 0.50s before"), "{}", unsure.computed_from);
+    }
+
+    #[test]
     fn ticks_that_moved_leave_an_outer_bound() {
-        let window = clockwork().resolved_to_delivered(&[]);
+        let window = clockwork().resolved_to_delivered(&[], 0.0);
         assert!(window.holds(0.0) && window.holds(5.4) && !window.holds(5.6), "{window:?}");
     }
 

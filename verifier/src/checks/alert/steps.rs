@@ -97,23 +97,23 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         ends_as: "received",
         source: "Alertmanager",
         start: firing,
-        window: received_window(followed, firing),
+        window: received_window(followed),
         observed: life.received,
     });
     life.received.map(|_| ())
 }
 
-/// Alertmanager shows when it got an alert last. Of one that is notified the notification tells a resend from the first
-/// time; of one that is inhibited nobody knows more than that Alertmanager had it by then.
-fn received_window(followed: &Followed<'_>, firing: Timestamp) -> Window {
-    let window = followed.alert.clockwork.firing_to_received();
-    let shown = seconds(firing, followed.life.received);
-    match followed.outcome {
-        AlertOutcome::InhibitedBy(_) if shown > window.latest() => {
-            window.until_at_least(shown, "shown is a resend, the first time is not known")
-        }
-        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => window,
+/// Alertmanager shows when it got an alert last. Where only a resend was seen, that it fired stands for when it came; the
+/// step after it allows for that.
+fn received_window(followed: &Followed<'_>) -> Window {
+    let mut window = followed.alert.clockwork.firing_to_received();
+    if followed.life.shown_again {
+        window.computed_from = format!(
+            "{}; shown may be a resend, the first time is not known: counted from firing",
+            window.computed_from
+        );
     }
+    window
 }
 
 fn to_resolved_delivered(
@@ -138,7 +138,7 @@ fn to_resolved_delivered(
     steps.push(resolved(followed)?);
     let resolved = life.resolved?;
     let flushes: Vec<FirstFlush> = arrival.first_flushes(clockwork, delivered, was_retried, resolved);
-    let window = clockwork.resolved_to_delivered(&flushes);
+    let window = clockwork.resolved_to_delivered(&flushes, life.resolved_unsure);
     steps.push(Step {
         name: "resolved to delivered",
         ends_as: "resolved delivered",
@@ -159,6 +159,11 @@ fn resolved(followed: &Followed<'_>) -> Option<Step> {
         switching + followed.aftermath,
         followed.scrape_after,
     );
+    let unsure = followed.life.resolved_unsure;
+    if unsure > 0.0 {
+        let why = format!("+ {unsure:.2}s in which no look saw whether there was an evaluation");
+        window = window.until_at_least(window.latest() + unsure, &why);
+    }
     if followed.aftermath > 0.0 {
         window.computed_from =
             format!("{}; requests went on failing for {:.2}s", window.computed_from, followed.aftermath);
