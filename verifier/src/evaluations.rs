@@ -98,30 +98,30 @@ mod tests {
         Evaluations::of(&live_rule("HighErrorRate"), &evidence)
     }
 
-    fn between(earliest: i64, latest: i64) -> Option<Evaluated> {
-        Some(Evaluated { earliest: at(earliest), at: at(latest) })
+    fn between(earliest: i64, latest: i64) -> Evaluated {
+        Evaluated { earliest: at(earliest), at: at(latest) }
     }
 
     #[test]
     fn the_next_evaluation_is_the_first_that_a_look_saw_begin() {
-        assert_eq!(seen(&[1_003, 1_251, 1_502]).first_after(1_000, []), between(1_250, 1_250));
+        assert_eq!(seen(&[1_003, 1_251, 1_502]).first_after(1_000, []), Some(between(1_250, 1_250)));
         // It began late, and still has its own time.
-        assert_eq!(seen(&[1_003, 1_470]).first_after(1_000, []), between(1_250, 1_250));
+        assert_eq!(seen(&[1_003, 1_470]).first_after(1_000, []), Some(between(1_250, 1_250)));
         assert_eq!(seen(&[1_003]).first_after(1_000, []), None);
     }
 
     #[test]
     fn evaluations_that_nobody_saw_leave_it_unsure_which_was_the_next() {
         let next = seen(&[1_003, 1_801]).first_after(1_000, []);
-        assert_eq!(next, between(1_250, 1_750));
+        assert_eq!(next, Some(between(1_250, 1_750)));
         assert!((next.unwrap().unsure() - 0.5).abs() < 1e-9);
     }
 
     #[test]
     fn what_is_told_of_it_is_believed_where_it_is_possible() {
         let seen = seen(&[1_003, 1_801]);
-        assert_eq!(seen.first_after(1_000, [900, 1_500]), between(1_500, 1_500));
-        assert_eq!(seen.first_after(1_000, [5_000]), between(1_250, 1_750));
+        assert_eq!(seen.first_after(1_000, [900, 1_500]), Some(between(1_500, 1_500)));
+        assert_eq!(seen.first_after(1_000, [5_000]), Some(between(1_250, 1_750)));
     }
 
     #[test]
@@ -135,8 +135,8 @@ mod tests {
             evidence.configuration = Ok(live.clone());
             Evaluations::of(&live.rules[0], &evidence).first_after(1_000, [])
         };
-        assert_eq!(next("services"), between(1_250, 1_500));
-        assert_eq!(next("monitoring"), between(1_250, 1_750));
+        assert_eq!(next("services"), Some(between(1_250, 1_500)));
+        assert_eq!(next("monitoring"), Some(between(1_250, 1_750)));
     }
 
     #[test]
@@ -149,6 +149,6 @@ mod tests {
         evidence.evaluated_until = Some(at(1_249));
         assert_eq!(next(&evidence), None);
         evidence.evaluated_until = Some(at(1_250));
-        assert_eq!(next(&evidence), between(1_250, 1_250));
+        assert_eq!(next(&evidence), Some(between(1_250, 1_250)));
     }
 }

@@ -20,11 +20,11 @@ pub struct FirstFlush {
 impl FirstFlush {
     /// That of a group which an alert opens when it comes to Alertmanager between 0 and `late` seconds after the step's
     /// begin, having started `age` seconds before that begin: `group_wait` after it came, or at once when it started
-    /// longer ago than that (`aggrGroup.insert` in dispatch.go).
+    /// longer ago than that (`aggrGroup.insert` in dispatch.go), which is when the dispatcher gets to it.
     pub fn of_a_new_group(clockwork: &Clockwork, age: f64, late: f64) -> Self {
         let wait = clockwork.group_wait;
         Self {
-            earliest: if age + late > wait - CLOCK { 0.0 } else { wait },
+            earliest: if age + late + TIMER_LATE > wait - CLOCK { (wait - age).max(0.0) } else { wait },
             latest: late + if age > wait + CLOCK { 0.0 } else { wait },
         }
     }
@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_the_dispatcher_gets_to_after_group_wait_is_told_at_once() {
+        // It came 0.1 s after it fired, so that 0.067 s are left of group_wait: a timer may be so late.
+        let flush = FirstFlush::of_a_new_group(&clockwork(), 0.1, 0.0);
+        let told = clockwork().received_to_delivered(&[Group::New(flush)], 0.0, None, "new group");
+        assert!(told.holds(0.07) && told.holds(0.17) && !told.holds(0.04), "{told:?}");
+    }
+
+    #[test]
     fn a_group_that_is_alive_tells_at_its_next_tick() {
         // First flushed 7 s ago, every 5 s: in 3 s.
         let alive = Group::Alive(at(-7.0));
@@ -184,7 +192,11 @@ mod tests {
         let flush = |late| Group::New(FirstFlush::of_a_new_group(&clockwork(), 0.0, late));
         let told = clockwork().received_to_delivered(&[flush(0.1)], 0.1, None, "new group");
         assert!(told.holds(0.15) && told.holds(0.39) && !told.holds(0.1) && !told.holds(0.41), "{told:?}");
-        assert!(clockwork().received_to_delivered(&[flush(0.3)], 0.3, None, "new group").holds(0.05));
+        let later = clockwork().received_to_delivered(&[flush(0.3)], 0.3, None, "new group");
+        assert!(
+            later.holds(0.17) && !later.holds(0.1),
+            "at once, but never before group_wait has passed: {later:?}"
+        );
     }
 
     #[test]
