@@ -127,7 +127,8 @@ pub(crate) fn is_immediate(metric: Option<&str>, fault: &Fault) -> bool {
     }
 }
 
-/// The place in the plan of the fault that causes the alert. The best of these kinds, and the first of that kind:
+/// The place in the plan of the fault that causes the alert. The best of these kinds; of one kind the first, but before it
+/// one that plants a value for which the rule's comparison is true:
 /// 1. one on the alert's own service that moves what the rule watches;
 /// 2. where the alert names no service, one that moves it on the part that it breaks;
 /// 3. one on another part that moves it here: callers fail and wait with those they call;
@@ -151,8 +152,19 @@ pub(crate) fn of(plan: &Plan, alert: &AlertPlan) -> Option<usize> {
             5
         }
     };
-    let ranked = plan.faults.iter().enumerate().map(|(index, (_, fault))| (rank(fault), index));
-    ranked.min().map(|(_, index)| index)
+    let ranked = plan.faults.iter().enumerate().map(|(index, (_, fault))| {
+        let too_little = !is_enough(&alert.analysis.shape, fault);
+        (rank(fault), too_little, index)
+    });
+    ranked.min().map(|(_, _, index)| index)
+}
+
+/// Whether the value that `fault` plants satisfies the comparison of a rule of `shape`; true where either has none.
+fn is_enough(shape: &Shape, fault: &Fault) -> bool {
+    let (Shape::Gauge { op, threshold, .. }, Fault::Gauge { value, .. }) = (shape, fault) else {
+        return true;
+    };
+    op.holds(*value, *threshold)
 }
 
 /// Whether the alert is about the gauge that `fault` plants: the rule selects it, and the alert's own label is not that of
@@ -292,6 +304,19 @@ mod tests {
             both[0].to_string(),
             "the alert names none"
         );
+    }
+
+    #[test]
+    fn of_two_values_of_one_gauge_the_one_that_satisfies_the_comparison_is_the_cause() {
+        let planted = |value| Fault::Gauge { name: "depth".to_owned(), value, lasts: LASTS };
+        let (three, ten) = (planted(3.0), planted(10.0));
+        let both = [three.clone(), ten.clone()];
+        let asked = |comparison: &str| format!("firedrill_planted{{gauge=\"depth\"}} {comparison}");
+        assert_eq!(cause(&asked("> 5"), None, &both), ten.to_string());
+        assert_eq!(cause(&asked("< 5"), None, &[ten.clone(), three.clone()]), three.to_string());
+        // The first of those that satisfy it, and the first where none does.
+        assert_eq!(cause(&asked("> 1"), None, &both), three.to_string());
+        assert_eq!(cause(&asked("> 50"), None, &both), three.to_string());
     }
 
     #[test]

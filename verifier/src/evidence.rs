@@ -333,6 +333,13 @@ pub struct Evidence {
     pub settled: Option<Timestamp>,
     /// Labels of the alerts that Alertmanager holds as firing, at the last look.
     pub alertmanager_active: Vec<Labels>,
+    /// When each group of rules, by file and name, began to be evaluated: what looks saw as the last time, each once, in
+    /// order. Evaluations between two looks are not among them.
+    #[serde(default)]
+    pub evaluations: BTreeMap<String, Vec<Timestamp>>,
+    /// When Alertmanager was asked for its alerts and answered, in order.
+    #[serde(default)]
+    pub alertmanager_looks: Vec<Timestamp>,
     /// Rules whose evaluation failed at any look, with the error.
     pub sick_rules: BTreeMap<String, String>,
     /// Since when alerts were active, by Prometheus's own word: each start once.
@@ -423,6 +430,8 @@ impl Evidence {
             evaluated_until: None,
             settled: None,
             alertmanager_active: Vec::new(),
+            evaluations: BTreeMap::new(),
+            alertmanager_looks: Vec::new(),
             sick_rules: BTreeMap::new(),
             active: Vec::new(),
             rules_unread: None,

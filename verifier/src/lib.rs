@@ -12,6 +12,7 @@ mod counters;
 mod deadline;
 mod diagnosis;
 mod enough_events;
+mod evaluations;
 mod evidence;
 mod growth;
 mod host;

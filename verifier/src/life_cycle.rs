@@ -8,6 +8,7 @@ use firedrill_record::Labels;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::deadline::Clockwork;
+use crate::evaluations::{Evaluated, Evaluations};
 use crate::evidence::{ActiveAlert, AlertmanagerSighting, Evidence, Notification, NotifiedAlert, Series};
 
 /// When an alert passed each state; none for what was never seen.
@@ -27,6 +28,8 @@ pub(crate) struct LifeCycle {
     pub delivered: Option<Timestamp>,
     /// First evaluation after it fired at which it no longer did.
     pub resolved: Option<Timestamp>,
+    /// Seconds by which it may have been an earlier one, which nobody saw.
+    pub resolved_unsure: f64,
     /// When the receiver had the resolved notification.
     pub resolved_delivered: Option<Timestamp>,
     /// Times at which it had been pending and became inactive without firing.
@@ -68,7 +71,8 @@ fn ms(seconds: f64) -> i64 {
 }
 
 impl LifeCycle {
-    /// Follows `subject` through `evidence` after `cause`, its rule and its route having these intervals.
+    /// Follows `subject` through `evidence` after `cause`, its rule and its route having these intervals, and the group of
+    /// its rule these `evaluations`.
     ///
     /// Several alerts may carry the expected labels: each is followed on its own, and the one that came furthest is the
     /// one that counts.
@@ -77,6 +81,7 @@ impl LifeCycle {
         evidence: &Evidence,
         cause: Timestamp,
         clockwork: &Clockwork,
+        evaluations: &Evaluations,
     ) -> Self {
         let identities: BTreeSet<Labels> = evidence
             .alerts
@@ -89,9 +94,9 @@ impl LifeCycle {
                 labels
             })
             .collect();
-        let lives = identities
-            .iter()
-            .map(|labels| Self::follow_one(&Subject { labels, ..*subject }, evidence, cause, clockwork));
+        let lives = identities.iter().map(|labels| {
+            Self::follow_one(&Subject { labels, ..*subject }, evidence, cause, clockwork, evaluations)
+        });
         let active_before = |life: &Self| life.active_before;
         let lives: Vec<Self> = lives.collect();
         if let Some(early) = lives.iter().find(|life| active_before(life)) {
@@ -118,21 +123,28 @@ impl LifeCycle {
         evidence: &Evidence,
         cause: Timestamp,
         clockwork: &Clockwork,
+        evaluations: &Evaluations,
     ) -> Self {
         let mut life = Self::default();
         let series = evidence.alerts.as_deref().unwrap_or_default();
         life.active_before = was_active(subject, series, evidence.settled, cause);
         let lived_on = |from, until| lived_on(subject, &evidence.active, from, until);
-        life.read_samples(subject, series, cause, clockwork.evaluation, evidence.evaluated_until, lived_on);
+        let told = told_ends(subject, evidence);
+        // Alertmanager itself ends an alert of which it hears nothing for four resend delays: that is no evaluation.
+        let silence = ms(2.0 * clockwork.resend);
+        let ended = |last: i64| {
+            evaluations.first_after(last, told.iter().copied().filter(|one| *one <= last + silence))
+        };
+        life.read_samples(subject, series, cause, clockwork.evaluation, ended, lived_on);
         let Some(firing) = life.firing else { return life };
-        life.received = received(subject, &evidence.alertmanager, firing);
         let notifications = evidence.notifications.as_deref().unwrap_or_default();
         life.delivered = delivered(subject, notifications, "firing", firing).map(|(at, _)| at);
+        let first = first_sighting(subject, &evidence.alertmanager, firing);
+        life.shown_again = first.is_some_and(|first| {
+            may_be_resend(first, firing, life.delivered, looked(first, evidence), clockwork)
+        });
+        life.received = first.map(|first| if life.shown_again { firing } else { first.updated_at });
         if let Some(delivered_at) = life.delivered {
-            if life.received.is_some_and(|shown| is_resend(shown, firing, delivered_at, clockwork)) {
-                life.received = Some(firing);
-                life.shown_again = true;
-            }
             life.resolved_delivered =
                 delivered(subject, notifications, "resolved", delivered_at).map(|(at, _)| at);
         }
@@ -145,7 +157,7 @@ impl LifeCycle {
         series: &[Series],
         cause: Timestamp,
         evaluation: f64,
-        evaluated_until: Option<Timestamp>,
+        ended: impl Fn(i64) -> Option<Evaluated>,
         lived_on: impl Fn(Timestamp, Timestamp) -> bool,
     ) {
         let mut active: Vec<(i64, bool)> = series
@@ -171,12 +183,13 @@ impl LifeCycle {
             });
             if !continues {
                 if let Some((before, was_firing)) = previous {
-                    let ended = instant(before + ms(evaluation));
+                    let due = instant(before + ms(evaluation));
+                    let ended = ended(before).unwrap_or(Evaluated { earliest: due, at: due });
                     if was_firing {
-                        self.resolved.get_or_insert(ended);
+                        self.resolve(ended);
                         break;
                     }
-                    self.resets.push(ended);
+                    self.resets.push(ended.at);
                 }
                 episode_start = Some(at);
             }
@@ -187,13 +200,29 @@ impl LifeCycle {
             previous = Some((at, firing));
         }
         self.pending = episode_start.map(instant);
-        if let Some((at, true)) = previous {
-            let ended = instant(at + ms(evaluation));
-            if evaluated_until.is_some_and(|seen| seen >= ended) {
-                self.resolved.get_or_insert(ended);
-            }
+        if let Some((at, true)) = previous
+            && let Some(ended) = ended(at)
+        {
+            self.resolve(ended);
         }
     }
+
+    fn resolve(&mut self, ended: Evaluated) {
+        if self.resolved.is_none() {
+            self.resolved = Some(ended.at);
+            self.resolved_unsure = ended.unsure();
+        }
+    }
+}
+
+/// When receivers were told that the alert ended, in milliseconds since the epoch: the time of the evaluation.
+fn told_ends(subject: &Subject<'_>, evidence: &Evidence) -> Vec<i64> {
+    let told = evidence.notifications.iter().flatten().chain(&evidence.witness);
+    let ends = told.flat_map(|one| &one.alerts).filter(|alert| subject.is(&alert.labels));
+    ends.filter(|alert| alert.status == "resolved")
+        .filter_map(|alert| alert.ends_at)
+        .map(Timestamp::as_millisecond)
+        .collect()
 }
 
 /// Whether Prometheus said after `until` that the alert had been active without an end since `from` or before.
@@ -206,18 +235,29 @@ fn skipped(apart: i64, evaluation: i64) -> u32 {
     u32::try_from((apart + evaluation / 2) / evaluation.max(1) - 1).unwrap_or(0)
 }
 
-/// Whether what Alertmanager showed as the time at which it last got an alert that fired at `firing` and was delivered
-/// at `delivered` was a resend: Prometheus sends none before the resend delay has passed, and the notification follows the
-/// first time after `group_wait`, or at once when the alert had started longer ago than that.
-fn is_resend(shown: Timestamp, firing: Timestamp, delivered: Timestamp, clockwork: &Clockwork) -> bool {
-    let span = |seconds| SignedDuration::try_from_secs_f64(seconds).unwrap_or_default() - SAME_START;
-    let (wait, resend) = (span(clockwork.group_wait), span(clockwork.resend));
-    let after = shown.duration_since(firing);
-    if after < resend {
+/// Whether what Alertmanager showed as the time at which it last got an alert that fired at `firing` may be that of a
+/// resend: Prometheus sends none before the resend delay has passed. It is one when the alert was `delivered` before, and
+/// none when Alertmanager was `looked` at since the time at which such an alert must have come first.
+fn may_be_resend(
+    first: &AlertmanagerSighting,
+    firing: Timestamp,
+    delivered: Option<Timestamp>,
+    looked: Option<Timestamp>,
+    clockwork: &Clockwork,
+) -> bool {
+    let shown = first.updated_at;
+    let resend = SignedDuration::try_from_secs_f64(clockwork.resend).unwrap_or_default() - SAME_START;
+    if shown.duration_since(firing) < resend {
         return false;
     }
-    let told_after = delivered.duration_since(shown);
-    told_after < SignedDuration::ZERO - SAME_START || (after < wait && told_after < wait)
+    let was_told_before = delivered.is_some_and(|delivered| delivered < shown - SAME_START);
+    was_told_before || looked.is_none_or(|looked| shown.duration_since(looked) >= resend)
+}
+
+/// The last look at Alertmanager that did not show an alert yet which was seen `first`; none where it is not known.
+fn looked(first: &AlertmanagerSighting, evidence: &Evidence) -> Option<Timestamp> {
+    // The last of them is the one that saw it.
+    evidence.alertmanager_looks.iter().rev().filter(|at| **at <= first.seen).nth(1).copied()
 }
 
 /// Whether the alert was pending or firing between the instant at which the stack was steady and its cause.
@@ -238,16 +278,16 @@ fn was_active(
 /// A start that Prometheus set itself is that of the evaluation; clocks of one host agree to some milliseconds.
 const SAME_START: SignedDuration = SignedDuration::from_millis(50);
 
-fn received(
+/// The first that Alertmanager showed of the alert that fired at `firing`.
+fn first_sighting<'e>(
     subject: &Subject<'_>,
-    sightings: &[AlertmanagerSighting],
+    sightings: &'e [AlertmanagerSighting],
     firing: Timestamp,
-) -> Option<Timestamp> {
+) -> Option<&'e AlertmanagerSighting> {
     sightings
         .iter()
         .filter(|one| subject.is(&one.labels) && one.starts_at >= firing - SAME_START)
-        .map(|one| one.updated_at)
-        .min()
+        .min_by_key(|one| one.updated_at)
 }
 
 /// The first notification of `subject` with `status` to its receiver at or after `not_before`.
@@ -302,6 +342,7 @@ mod tests {
             &evidence,
             at(cause_ms),
             &crate::checks::fixtures::clockwork(),
+            &Evaluations::of(&crate::checks::fixtures::live_rule("A"), &evidence),
         )
     }
 
@@ -336,7 +377,9 @@ mod tests {
             evidence.active = vec![ActiveAlert { labels, active_at: at(active_ms), seen: at(seen_ms) }];
             let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
             let subject = Subject { name: "A", labels: &labels, receiver: None };
-            LifeCycle::follow(&subject, &evidence, at(900), &crate::checks::fixtures::clockwork()).pending
+            let evaluations = Evaluations::default();
+            let clockwork = crate::checks::fixtures::clockwork();
+            LifeCycle::follow(&subject, &evidence, at(900), &clockwork, &evaluations).pending
         };
         assert_eq!(with(1000, 2400), Some(at(1000)));
         // Seen before the gap only, or active since the gap only: it was reset.
@@ -374,14 +417,53 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_alertmanager_shows_is_the_first_unless_a_resend_fits_better() {
-        // group_wait 0.2 s, resend delay 1 s.
+    fn a_time_that_alertmanager_shows_may_be_a_resend_unless_a_look_before_it_rules_that_out() {
+        // The resend delay is 1 s; fired at 10 s.
         let clockwork = crate::checks::fixtures::clockwork();
-        let resend = |shown, delivered| is_resend(at(shown), at(10_000), at(delivered), &clockwork);
-        assert!(!resend(10_030, 10_235), "told after group_wait");
-        assert!(!resend(10_300, 10_305), "came after group_wait and was told at once");
-        assert!(resend(11_030, 10_235), "told before it was shown");
-        assert!(!resend(11_280, 11_290), "the first was lost, and what came was told at once");
+        let resend = |shown: i64, delivered: Option<i64>, looked: Option<i64>| {
+            let mut first = crate::checks::fixtures::alert_evidence().alertmanager.remove(0);
+            first.updated_at = at(shown);
+            may_be_resend(&first, at(10_000), delivered.map(at), looked.map(at), &clockwork)
+        };
+        assert!(!resend(10_030, Some(10_235), None), "no resend is so early");
+        assert!(resend(11_030, Some(10_235), Some(10_900)), "told before it was shown");
+        assert!(
+            !resend(11_280, Some(11_290), Some(11_100)),
+            "the first was lost: it was not there just before"
+        );
+        assert!(resend(11_280, Some(11_290), Some(10_100)), "it may have come after that look");
+        assert!(resend(11_280, Some(11_490), None), "nobody looked");
+    }
+
+    #[test]
+    fn the_look_before_the_one_that_saw_an_alert_did_not() {
+        let mut evidence = crate::checks::fixtures::alert_evidence();
+        let first = evidence.alertmanager[0].clone();
+        assert_eq!(looked(&first, &evidence), None);
+        // It was seen at 16.1 s.
+        evidence.alertmanager_looks = [15_800, 16_000, 16_090, 16_300].map(at).into();
+        assert_eq!(looked(&first, &evidence), Some(at(16_000)));
+    }
+
+    #[test]
+    fn an_evaluation_that_was_left_out_at_the_end_is_not_the_resolving_one() {
+        let ended = |told: Option<i64>| {
+            let mut evidence = Evidence::begun(at(0));
+            evidence.alerts = Ok(vec![series("firing", [1000, 1250])]);
+            evidence.evaluations.insert("services".into(), [1_260, 2_010].map(at).into());
+            evidence.notifications = crate::checks::fixtures::alert_evidence().notifications;
+            let alert = &mut evidence.notifications.as_mut().unwrap()[1].alerts[0];
+            alert.labels.insert("alertname".into(), "A".into());
+            alert.ends_at = told.map(at);
+            let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
+            let subject = Subject { name: "A", labels: &labels, receiver: None };
+            let evaluations = Evaluations::of(&crate::checks::fixtures::live_rule("A"), &evidence);
+            let clockwork = crate::checks::fixtures::clockwork();
+            let life = LifeCycle::follow(&subject, &evidence, at(900), &clockwork, &evaluations);
+            (life.resolved, life.resolved_unsure)
+        };
+        assert_eq!(ended(None), (Some(at(2_000)), 0.5));
+        assert_eq!(ended(Some(1_750)), (Some(at(1_750)), 0.0));
     }
 
     #[test]

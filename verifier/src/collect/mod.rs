@@ -2,6 +2,7 @@
 
 mod configuration;
 mod counters;
+mod evaluations;
 mod host;
 mod lateness;
 mod metrics;

@@ -24,6 +24,7 @@ impl RulesWatch {
         evidence.evaluated_until = evaluated_until(groups);
         note_stalls(at, groups, &mut evidence.stalls);
         note_active(groups, &mut evidence.active);
+        super::evaluations::note(groups, &mut evidence.evaluations);
         for rule in live_rules(groups) {
             if rule.health == "err" {
                 evidence.sick_rules.insert(rule.name, rule.last_error);

@@ -290,6 +290,7 @@ impl Watch {
     }
 
     async fn look_at_alertmanager(&mut self) -> Result<(), EvidenceError> {
+        let asked = Timestamp::now();
         let reply = match self.alertmanager.alerts(&AlertFilter::default()).await {
             Ok(reply) => reply,
             Err(error) => {
@@ -297,6 +298,7 @@ impl Watch {
                 return Ok(());
             }
         };
+        self.evidence.alertmanager_looks.push(asked);
         let now = Timestamp::now();
         self.evidence.alertmanager_active = reply
             .parsed

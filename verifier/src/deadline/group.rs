@@ -20,11 +20,11 @@ pub struct FirstFlush {
 impl FirstFlush {
     /// That of a group which an alert opens when it comes to Alertmanager between 0 and `late` seconds after the step's
     /// begin, having started `age` seconds before that begin: `group_wait` after it came, or at once when it started
-    /// longer ago than that (`aggrGroup.insert` in dispatch.go).
+    /// longer ago than that (`aggrGroup.insert` in dispatch.go), which is when the dispatcher gets to it.
     pub fn of_a_new_group(clockwork: &Clockwork, age: f64, late: f64) -> Self {
         let wait = clockwork.group_wait;
         Self {
-            earliest: if age + late > wait - CLOCK { 0.0 } else { wait },
+            earliest: if age + late + TIMER_LATE > wait - CLOCK { (wait - age).max(0.0) } else { wait },
             latest: late + if age > wait + CLOCK { 0.0 } else { wait },
         }
     }
@@ -97,9 +97,10 @@ impl Clockwork {
 
     /// From the resolving evaluation to the receiver having the notification, at the next tick after one of `flushes`,
     /// those that the group's first may have been. None when a flush took longer than `group_interval`, which moves all
-    /// later ticks.
-    pub fn resolved_to_delivered(&self, flushes: &[FirstFlush]) -> Window {
-        let arrives = self.sent();
+    /// later ticks. `unsure` is by how many seconds the resolving evaluation may have been before the step's begin.
+    pub fn resolved_to_delivered(&self, flushes: &[FirstFlush], unsure: f64) -> Window {
+        let (soonest, latest) = self.sent();
+        let arrives = (soonest - unsure, latest);
         let Some(first) = flushes.first() else {
             return Window::between(
                 arrives.0,
@@ -122,7 +123,12 @@ impl Clockwork {
              {TIMER_LATE}s{close}",
             self.group_interval, -first.earliest
         );
-        Window::any_of(spans, text)
+        let unsure = if unsure > 0.0 {
+            format!("; resolved up to {unsure:.2}s before, as no look saw whether there was an evaluation")
+        } else {
+            String::new()
+        };
+        Window::any_of(spans, text + &unsure)
     }
 }
 
@@ -153,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_the_dispatcher_gets_to_after_group_wait_is_told_at_once() {
+        // It came 0.1 s after it fired, so that 0.067 s are left of group_wait: a timer may be so late.
+        let flush = FirstFlush::of_a_new_group(&clockwork(), 0.1, 0.0);
+        let told = clockwork().received_to_delivered(&[Group::New(flush)], 0.0, None, "new group");
+        assert!(told.holds(0.07) && told.holds(0.17) && !told.holds(0.04), "{told:?}");
+    }
+
+    #[test]
     fn a_group_that_is_alive_tells_at_its_next_tick() {
         // First flushed 7 s ago, every 5 s: in 3 s.
         let alive = Group::Alive(at(-7.0));
@@ -178,29 +192,41 @@ mod tests {
         let flush = |late| Group::New(FirstFlush::of_a_new_group(&clockwork(), 0.0, late));
         let told = clockwork().received_to_delivered(&[flush(0.1)], 0.1, None, "new group");
         assert!(told.holds(0.15) && told.holds(0.39) && !told.holds(0.1) && !told.holds(0.41), "{told:?}");
-        assert!(clockwork().received_to_delivered(&[flush(0.3)], 0.3, None, "new group").holds(0.05));
+        let later = clockwork().received_to_delivered(&[flush(0.3)], 0.3, None, "new group");
+        assert!(
+            later.holds(0.17) && !later.holds(0.1),
+            "at once, but never before group_wait has passed: {later:?}"
+        );
     }
 
     #[test]
     fn a_resolved_alert_is_told_at_the_next_tick_of_its_group() {
-        let window = clockwork().resolved_to_delivered(&[at(-7.0)]);
+        let window = clockwork().resolved_to_delivered(&[at(-7.0)], 0.0);
         assert!(window.holds(3.0) && !window.holds(2.5) && !window.holds(4.0), "{window:?}");
         assert!(window.latest() - window.earliest() <= 0.2, "{window:?}");
     }
 
     #[test]
     fn a_resolution_close_to_a_tick_is_told_at_it_or_at_the_next_and_not_between() {
-        let close = clockwork().resolved_to_delivered(&[at(-9.7)]);
+        let close = clockwork().resolved_to_delivered(&[at(-9.7)], 0.0);
         assert!(close.holds(0.31) && close.holds(5.31) && !close.holds(2.0), "{close:?}");
         assert_eq!(close.spans().len(), 2);
         // It came just after one.
-        let after = clockwork().resolved_to_delivered(&[at(-10.3)]);
+        let after = clockwork().resolved_to_delivered(&[at(-10.3)], 0.0);
         assert!(after.holds(4.7) && !after.holds(0.0), "{after:?}");
     }
 
     #[test]
+    fn a_resolution_that_may_have_been_before_a_tick_may_have_been_told_at_it() {
+        // A tick 0.3 s before the evaluation that is known to have resolved it.
+        let unsure = clockwork().resolved_to_delivered(&[at(-10.3)], 0.5);
+        assert!(unsure.holds(-0.29) && unsure.holds(4.7) && !unsure.holds(2.0), "{unsure:?}");
+        assert!(unsure.computed_from.contains("resolved up to 0.50s before"), "{}", unsure.computed_from);
+    }
+
+    #[test]
     fn ticks_that_moved_leave_an_outer_bound() {
-        let window = clockwork().resolved_to_delivered(&[]);
+        let window = clockwork().resolved_to_delivered(&[], 0.0);
         assert!(window.holds(0.0) && window.holds(5.4) && !window.holds(5.6), "{window:?}");
     }
 

@@ -14,6 +14,12 @@ const LONGEST_RETRY: f64 = 60.0;
 const SHORTEST_NOTIFY_TIMEOUT: f64 = 10.0;
 
 impl Clockwork {
+    /// How long Alertmanager tries to tell something before it gives up and begins anew, in seconds (`timeoutFunc` in its
+    /// main.go).
+    pub(crate) fn notify_timeout(&self) -> f64 {
+        self.group_interval.max(SHORTEST_NOTIFY_TIMEOUT)
+    }
+
     /// `window` of a delivery to a receiver that fails from `from` to `until`, in seconds after the step before: when
     /// the first try can fall into that time, the last one comes a retry after it.
     ///
@@ -25,7 +31,7 @@ impl Clockwork {
         if latest < from || earliest > until {
             return window;
         }
-        let timeout = self.group_interval.max(SHORTEST_NOTIFY_TIMEOUT);
+        let timeout = self.notify_timeout();
         let wait = longest_wait(((until - latest).max(0.0), (until - earliest).max(0.0)), timeout);
         let why = format!(
             "the receiver fails until {until:.2}s, and {wait:.2}s is the longest wait for a further try, notify timeout {timeout}s"

@@ -9,6 +9,7 @@ use super::judge::KIND;
 use crate::alert_plan::{AlertPlan, Baseline, Measured, Muting, NoPlan};
 use crate::cause;
 use crate::deadline::Crossing;
+use crate::evaluations::Evaluations;
 use crate::evidence::Evidence;
 use crate::life_cycle::{LifeCycle, Subject};
 use crate::plan::Plan;
@@ -108,7 +109,8 @@ pub(super) fn follow<'a>(
     }
     let labels = labels_of(plan, expectation);
     let subject = Subject { name: expectation.name.as_str(), labels: &labels, receiver: told(expectation) };
-    let life = LifeCycle::follow(&subject, evidence, record.asked, &alert.clockwork);
+    let evaluations = Evaluations::of(&alert.rule, evidence);
+    let life = LifeCycle::follow(&subject, evidence, record.asked, &alert.clockwork, &evaluations);
     if life.active_before {
         return Err(judged(
             Reason::AlreadyActive,

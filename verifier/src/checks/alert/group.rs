@@ -5,6 +5,7 @@ use firedrill_record::Labels;
 use firedrill_rulebook::GroupBy;
 use jiff::{SignedDuration, Timestamp};
 
+use super::steps;
 use crate::alert_plan::AlertPlan;
 use crate::deadline::{Clockwork, FirstFlush, Group, REQUEST_TAKES, TIMER_LATE, Window};
 use crate::evidence::{AlertmanagerSighting, Evidence, Notification};
@@ -33,9 +34,30 @@ impl Arrival {
         clockwork.received_to_delivered(&self.groups, self.late, self.told_before, &self.terms)
     }
 
-    /// When the group may have been flushed first, in seconds after `resolved`. Empty when its ticks are not known,
-    /// because a notification that was tried again took longer than they are apart. `delivered` is when the receiver was
-    /// told.
+    /// From when the ticks count up to which the alert waited: the flush of a group that was there before, else from when
+    /// it came.
+    pub(super) fn flushed(&self) -> Timestamp {
+        let alive = self.groups.iter().filter_map(|group| match group {
+            Group::New(_) => None,
+            Group::Alive(flush) => Some(flush.earliest),
+        });
+        self.after_received(alive.fold(0.0, f64::min))
+    }
+
+    /// The same for what is told after it was delivered, by a flush after it came: of a delivery that `was_retried` nobody
+    /// knows which.
+    pub(super) fn flushed_since(&self, was_retried: bool) -> Timestamp {
+        if was_retried { self.flushed() } else { self.received }
+    }
+
+    fn after_received(&self, seconds: f64) -> Timestamp {
+        let after = SignedDuration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.received.checked_add(after).unwrap_or(self.received)
+    }
+
+    /// When the group may have been flushed before it was told of the end, in seconds after `resolved`. Empty when its ticks
+    /// are not known, because a notification that was tried again took longer than they are apart. `delivered` is when the
+    /// receiver was told.
     pub(super) fn first_flushes(
         &self,
         clockwork: &Clockwork,
@@ -54,7 +76,9 @@ impl Arrival {
                 .then(|| flush(first.earliest, first.latest + TIMER_LATE)),
             // What it told was delivered after it began.
             Group::New(first) => Some(flush(first.earliest, (first.latest + TIMER_LATE).min(delivered))),
-            Group::Alive(first) => (!was_retried).then(|| flush(first.earliest, first.latest)),
+            Group::Alive(_) => {
+                (!was_retried).then(|| flush(delivered - REQUEST_TAKES - TIMER_LATE, delivered))
+            }
         });
         flushes.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
@@ -85,7 +109,11 @@ pub(super) fn of(
     let late = if life.shown_again { clockwork.sent().1 } else { 0.0 };
     let new = FirstFlush::of_a_new_group(clockwork, seconds(firing, received), late);
     let (groups, terms) = match (earlier.as_slice(), opener) {
-        ([first, ..], _) => alive(received, first, earlier.last().unwrap_or(first), new),
+        ([.., last], _) => {
+            let failing = steps::failing_times(plan, told_to, evidence);
+            let (flushed, how) = last_flush(clockwork, received, &earlier, &failing);
+            alive(received, last, Group::Alive(flushed), &how, new)
+        }
         ([], Some(opener)) => joined(clockwork, received, opener, new),
         ([], None) => (vec![Group::New(new)], "new group".to_owned()),
     };
@@ -93,15 +121,45 @@ pub(super) fn of(
     Some(Arrival { received, groups, late, told_before, terms })
 }
 
-/// A group of which a receiver was told before. `last` was the last time, before the alert came.
+/// The last flush before the alert came of which it is known when it was, by what the receiver was told then, and how it is
+/// known. A notification was tried once unless it came while the receiver was `failing` or within the notify timeout after
+/// that; of one that may have been tried again the flush lies between the begin of the failing and the delivery.
+fn last_flush(
+    clockwork: &Clockwork,
+    received: Timestamp,
+    earlier: &[&Notification],
+    failing: &[(Timestamp, Timestamp)],
+) -> (FirstFlush, String) {
+    let tries = SignedDuration::try_from_secs_f64(clockwork.notify_timeout()).unwrap_or_default();
+    let failed_from = |told: Timestamp| {
+        failing
+            .iter()
+            .filter(|(from, until)| *from <= told && told <= *until + tries)
+            .map(|(from, _)| *from)
+            .min()
+    };
+    let known = earlier.iter().rev().map(|one| one.received_at).find(|at| failed_from(*at).is_none());
+    let takes = REQUEST_TAKES + TIMER_LATE;
+    if let Some(at) = known {
+        let told = seconds(received, at);
+        let how = format!("told {:.2}s before", -told);
+        return (FirstFlush { earliest: told - takes, latest: told }, how);
+    }
+    let last = earlier.last().map_or(received, |one| one.received_at);
+    let from = failed_from(last).unwrap_or(last);
+    let (earliest, latest) = (seconds(received, from) - takes, seconds(received, last));
+    let how = format!("told {:.2}s before, after tries since {:.2}s before", -latest, -earliest);
+    (FirstFlush { earliest, latest }, how)
+}
+
+/// A group of which a receiver was told before, for the `last` time so before the alert came, and which `flushed` then.
 fn alive(
     received: Timestamp,
-    first: &Notification,
     last: &Notification,
+    flushed: Group,
+    how: &str,
     new: FirstFlush,
 ) -> (Vec<Group>, String) {
-    let told = seconds(received, first.received_at);
-    let flushed = Group::Alive(FirstFlush { earliest: told - REQUEST_TAKES - TIMER_LATE, latest: told });
     let empty = received.duration_since(last.received_at);
     match last.status.as_str() {
         "resolved" if empty > LINGERS => {
@@ -115,7 +173,7 @@ fn alive(
                 LINGERS.as_secs()
             ),
         ),
-        _ => (vec![flushed], format!("group alive, first told {:.2}s before", -told)),
+        _ => (vec![flushed], format!("group alive, {how}")),
     }
 }
 
@@ -215,7 +273,7 @@ mod tests {
             notifications[0].received_at = at(delivered);
             notifications.insert(0, other);
             // The group's ticks lie 5 s apart: the resolution at 22.5 s is told at the next one.
-            let resolved = (22_500 - told + 4_999) / 5_000 * 5_000 + told + 10;
+            let resolved = (22_500 - delivered + 4_999) / 5_000 * 5_000 + delivered;
             notifications[2].received_at = at(resolved);
         })
     }
@@ -239,6 +297,65 @@ mod tests {
         assert!(delivery(&in_time).contains("group alive"), "{}", delivery(&in_time));
         assert_eq!(after_another(13_000, "firing", 16_210).reason, Some(Reason::TooEarly));
         assert_eq!(after_another(13_000, "firing", 18_500).reason, Some(Reason::TooLate));
+    }
+
+    #[test]
+    fn ticks_count_from_the_last_time_that_a_receiver_was_told_at_once() {
+        // The receiver of an alert of the group fails from 5 s to 7 s.
+        let after = |told: &[i64], delivered: i64| {
+            let mut plan = plan();
+            let lasts = std::time::Duration::from_mins(1);
+            let service = plan.notification_service.clone();
+            plan.faults.push((
+                lasts,
+                firedrill_drill::Fault::Errors { service, ratio: "100%".parse().unwrap(), lasts },
+            ));
+            let mut evidence = alert_evidence();
+            let mut failing = evidence.faults[0].clone();
+            (failing.asked, failing.injected) = (at(5_000), Some(at(5_002)));
+            (failing.undo_asked, failing.undone) = (Some(at(7_000)), Some(at(7_002)));
+            evidence.faults.push(failing);
+            let live = evidence.configuration.as_mut().unwrap();
+            live.alertmanager_yaml = live.alertmanager_yaml.replace("alertname, service,", "alertname,");
+            let notifications = evidence.notifications.as_mut().unwrap();
+            notifications[0].received_at = at(delivered);
+            notifications[1].received_at = at((22_500 - delivered + 4_999) / 5_000 * 5_000 + delivered);
+            let mut other = notifications[0].clone();
+            other.alerts[0].labels.insert("service".into(), "chat".into());
+            notifications.extend(told.iter().map(|ms| {
+                let mut other = other.clone();
+                other.received_at = at(*ms);
+                other
+            }));
+            judge(&plan, 0, &expectation(), &evidence)
+        };
+        // Flushed between 5 s and 7.9 s, and told after tries: some tick up to 17.9 s.
+        let retried = after(&[7_900], 16_210);
+        assert_eq!(retried.verdict, Verdict::Held, "{}", retried.sentence);
+        assert!(delivery(&retried).contains("after tries since"), "{}", delivery(&retried));
+        assert_eq!(after(&[7_900], 18_400).reason, Some(Reason::TooLate), "the flush was before 7.9 s");
+        // Told at 4.9 s at once, and again at 7.9 s after tries: the ticks are those of 4.9 s.
+        assert_eq!(after(&[4_900, 7_900], 19_910).verdict, Verdict::Held);
+        assert_eq!(after(&[4_900, 7_900], 17_900).reason, Some(Reason::TooEarly));
+    }
+
+    #[test]
+    fn ticks_that_drift_are_those_of_the_last_notification() {
+        // First told at 1 s; each of two ticks was 0.1 s late, so that the last one before it came was at 11.2 s.
+        let drifted = judged(|evidence| {
+            let live = evidence.configuration.as_mut().unwrap();
+            live.alertmanager_yaml = live.alertmanager_yaml.replace("alertname, service,", "alertname,");
+            let notifications = evidence.notifications.as_mut().unwrap();
+            notifications[0].received_at = at(16_210);
+            notifications[1].received_at = at(26_310);
+            let mut other = notifications[0].clone();
+            other.alerts[0].labels.insert("service".into(), "chat".into());
+            for ms in [1_000, 11_200] {
+                other.received_at = at(ms);
+                notifications.push(other.clone());
+            }
+        });
+        assert_eq!(drifted.verdict, Verdict::Held, "{}", drifted.sentence);
     }
 
     #[test]

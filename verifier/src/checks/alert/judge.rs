@@ -35,9 +35,10 @@ pub(crate) fn outlook(plan: &Plan, expectation: &AlertExpectation, evidence: &Ev
         Ok(followed) => {
             let steps = steps_of(&followed, plan, expectation, evidence);
             match steps.iter().find(|step| step.observed.is_none()) {
-                // A step whose window is over ends the chain; it is not waited for any longer.
+                // A step whose window is over ends the chain; it is not waited for any longer than a busy host explains.
                 Some(step) => {
-                    let until = step.latest() + COLLECTION;
+                    let late = lateness::may_still_end(step, &followed.alert.clockwork, evidence);
+                    let until = late.map_or(step.latest(), |(until, _)| until) + COLLECTION;
                     if evidence.ended > until { Outlook::Decided } else { Outlook::Until(until) }
                 }
                 None if followed.record.undo_asked.is_none() => Outlook::Until(evidence.ended + COLLECTION),
@@ -125,6 +126,16 @@ fn verdict(
         if evidence.ended <= missing.latest() {
             return unfinished(expectation, evidence, missing);
         }
+        if let Some((until, why)) = lateness::may_still_end(missing, &followed.alert.clockwork, evidence)
+            && evidence.ended <= until
+        {
+            let over = missing.latest();
+            let sentence = format!(
+                "{} was to end by {over}, and was watched until {}; {why}, so that it could still come until {until}",
+                missing.name, evidence.ended
+            );
+            return because(Reason::HostBusy, sentence);
+        }
         let (reason, sentence, hint) =
             diagnosis::first_broken_link(index, &followed.alert, &followed.life, evidence, missing.ends_as);
         let mut record = because(reason, sentence);
@@ -156,13 +167,15 @@ fn verdict(
 /// The reason and the sentence of a step that ended outside its window.
 fn outside(followed: &Followed<'_>, evidence: &Evidence, step: &Step, observed: f64) -> (Reason, String) {
     let (earliest, latest) = step.window.span_of(observed);
-    let took = format!("{} took {observed:.2}s", step.name);
-    if observed < earliest {
-        return (Reason::TooEarly, format!("{took}, before its earliest {earliest:.2}s"));
-    }
-    match lateness::explains(step, observed - latest, &followed.alert.clockwork, evidence) {
-        Some(why) => (Reason::HostBusy, format!("{took}, its latest is {latest:.2}s; {why}")),
-        None => (Reason::TooLate, format!("{took}, after its latest {latest:.2}s")),
+    let (reason, bound) = if observed < earliest {
+        (Reason::TooEarly, format!("before its earliest {earliest:.2}s"))
+    } else {
+        (Reason::TooLate, format!("after its latest {latest:.2}s"))
+    };
+    let took = format!("{} took {observed:.2}s, {bound}", step.name);
+    match lateness::explains(step, observed, &followed.alert.clockwork, evidence) {
+        Some(why) => (Reason::HostBusy, format!("{took}; {why}")),
+        None => (reason, took),
     }
 }
 
@@ -288,6 +301,81 @@ mod tests {
         assert_eq!(late(16_500, 0.05, 16_300), Some(Reason::TooLate), "that is allowed for");
         assert_eq!(late(16_500, 0.2, 12_000), Some(Reason::TooLate), "it was before");
         assert_eq!(late(20_000, 0.2, 16_300), Some(Reason::TooLate), "it explains no seconds");
+    }
+
+    /// Its timers rang so late between 10 s and 30 s.
+    fn late_timers(evidence: &mut Evidence, worst: f64) {
+        evidence.lateness = (50..=150).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
+    }
+
+    #[test]
+    fn what_did_not_come_and_could_still_come_late_decides_nothing() {
+        // Resolved at 22.5 s, to be told at 26.34 s at the latest, and watched until then.
+        let untold = |worst: f64, ended: i64| {
+            let mut evidence = alert_evidence();
+            evidence.notifications.as_mut().unwrap().truncate(1);
+            evidence.ended = at(ended);
+            late_timers(&mut evidence, worst);
+            let decided = outlook(&plan(), &expectation(), &evidence) == Outlook::Decided;
+            (judge(&plan(), 0, &expectation(), &evidence).reason, decided)
+        };
+        assert_eq!(untold(0.02, 28_000), (Some(Reason::ResolvedNotDelivered), true));
+        assert_eq!(untold(0.2, 28_000), (Some(Reason::HostBusy), false), "it may be told at the next tick");
+        assert_eq!(
+            untold(0.2, 35_000),
+            (Some(Reason::ResolvedNotDelivered), true),
+            "no lateness explains that"
+        );
+    }
+
+    #[test]
+    fn an_alert_that_was_taken_up_late_and_told_at_once_is_no_early_one() {
+        // It fired at 16 s and came 0.1 s after; group_wait is 0.2 s. A dispatcher that is 0.11 s late tells it at once.
+        let told = |delivered: i64, worst: f64| {
+            judged(|evidence| {
+                evidence.alertmanager[0].updated_at = at(16_100);
+                evidence.notifications.as_mut().unwrap()[0].received_at = at(delivered);
+                late_timers(evidence, worst);
+            })
+            .reason
+        };
+        assert_eq!(told(16_215, 0.15), Some(Reason::HostBusy));
+        assert_eq!(told(16_215, 0.02), Some(Reason::TooEarly));
+        assert_eq!(told(16_110, 0.15), Some(Reason::TooEarly), "it had not fired for group_wait");
+    }
+
+    #[test]
+    fn a_resolution_that_a_late_tick_tells_is_no_early_one() {
+        // Ticks at 16.2, 19.2, 22.2 and 25.2 s; the third was so late that it came after the resolution at 22.5 s.
+        let told = |delivered: i64, worst: f64| {
+            judged(|evidence| {
+                let live = evidence.configuration.as_mut().unwrap();
+                live.alertmanager_yaml =
+                    live.alertmanager_yaml.replace("group_interval: 5s", "group_interval: 3s");
+                evidence.notifications.as_mut().unwrap()[1].received_at = at(delivered);
+                late_timers(evidence, worst);
+            })
+        };
+        assert_eq!(told(25_210, 0.02).verdict, Verdict::Held);
+        assert_eq!(told(22_700, 0.2).reason, Some(Reason::HostBusy));
+        assert_eq!(told(22_700, 0.02).reason, Some(Reason::TooEarly));
+        assert_eq!(told(24_300, 0.2).reason, Some(Reason::TooEarly), "no tick is so late");
+    }
+
+    #[test]
+    fn a_for_that_is_too_long_is_excused_by_no_busy_host() {
+        let fires_at = |ms: i64| {
+            judged(|evidence| {
+                samples(evidence, "pending", (11_000..ms).step_by(250));
+                samples(evidence, "firing", (ms..22_500).step_by(250));
+                evidence.alertmanager[0].starts_at = at(ms);
+                evidence.alertmanager[0].updated_at = at(ms + 5);
+                evidence.notifications.as_mut().unwrap()[0].received_at = at(ms + 210);
+                late_timers(evidence, 0.2);
+            })
+            .reason
+        };
+        assert_eq!(fires_at(16_250), Some(Reason::TooLate));
     }
 
     #[test]

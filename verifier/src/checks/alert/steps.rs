@@ -22,6 +22,13 @@ pub(super) struct Step {
     pub(super) ends_as: &'static str,
     pub(super) source: &'static str,
     pub(super) start: Timestamp,
+    /// Since when lateness of the host moves its end: its begin, or the flush from which the ticks of its group count.
+    pub(super) since: Timestamp,
+    /// Seconds by which it may end before its window where what began it was late.
+    pub(super) early: f64,
+    /// Whether it lies between the own times of two evaluations: only evaluations that were left out make it late, and those
+    /// are in its window.
+    pub(super) exact: bool,
     pub(super) window: Window,
     pub(super) observed: Option<Timestamp>,
 }
@@ -77,6 +84,9 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         ends_as: if has_pending { "pending" } else { "firing" },
         source: "Prometheus",
         start: followed.record.asked,
+        since: followed.record.asked,
+        early: unlike_its_time(followed, followed.scrape_before),
+        exact: false,
         window: clockwork.cause_to_pending(followed.crossing, switching, followed.scrape_before)?,
         observed: life.pending,
     });
@@ -87,6 +97,9 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
             ends_as: "firing",
             source: "Prometheus",
             start: pending,
+            since: pending,
+            early: 0.0,
+            exact: true,
             window: clockwork.pending_to_firing(life.skipped),
             observed: life.firing,
         });
@@ -97,23 +110,26 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         ends_as: "received",
         source: "Alertmanager",
         start: firing,
-        window: received_window(followed, firing),
+        since: firing,
+        early: 0.0,
+        exact: false,
+        window: received_window(followed),
         observed: life.received,
     });
     life.received.map(|_| ())
 }
 
-/// Alertmanager shows when it got an alert last. Of one that is notified the notification tells a resend from the first
-/// time; of one that is inhibited nobody knows more than that Alertmanager had it by then.
-fn received_window(followed: &Followed<'_>, firing: Timestamp) -> Window {
-    let window = followed.alert.clockwork.firing_to_received();
-    let shown = seconds(firing, followed.life.received);
-    match followed.outcome {
-        AlertOutcome::InhibitedBy(_) if shown > window.latest() => {
-            window.until_at_least(shown, "shown is a resend, the first time is not known")
-        }
-        AlertOutcome::InhibitedBy(_) | AlertOutcome::Notified(_) => window,
+/// Alertmanager shows when it got an alert last. Where only a resend was seen, that it fired stands for when it came; the
+/// step after it allows for that.
+fn received_window(followed: &Followed<'_>) -> Window {
+    let mut window = followed.alert.clockwork.firing_to_received();
+    if followed.life.shown_again {
+        window.computed_from = format!(
+            "{}; shown may be a resend, the first time is not known: counted from firing",
+            window.computed_from
+        );
     }
+    window
 }
 
 fn to_resolved_delivered(
@@ -131,6 +147,10 @@ fn to_resolved_delivered(
         ends_as: "delivered",
         source: "receiver",
         start: received,
+        since: arrival.flushed().min(received),
+        // An alert that the dispatcher takes up late, group_wait after it fired, is told at once.
+        early: seconds(life.firing.unwrap_or(received), Some(received)).clamp(0.0, clockwork.group_wait),
+        exact: false,
         window,
         observed: life.delivered,
     });
@@ -138,12 +158,15 @@ fn to_resolved_delivered(
     steps.push(resolved(followed)?);
     let resolved = life.resolved?;
     let flushes: Vec<FirstFlush> = arrival.first_flushes(clockwork, delivered, was_retried, resolved);
-    let window = clockwork.resolved_to_delivered(&flushes);
+    let window = clockwork.resolved_to_delivered(&flushes, life.resolved_unsure);
     steps.push(Step {
         name: "resolved to delivered",
         ends_as: "resolved delivered",
         source: "receiver",
         start: resolved,
+        since: arrival.flushed_since(was_retried).min(resolved),
+        early: 0.0,
+        exact: false,
         window: when_failing(followed, window, resolved, failing),
         observed: life.resolved_delivered,
     });
@@ -159,6 +182,11 @@ fn resolved(followed: &Followed<'_>) -> Option<Step> {
         switching + followed.aftermath,
         followed.scrape_after,
     );
+    let unsure = followed.life.resolved_unsure;
+    if unsure > 0.0 {
+        let why = format!("+ {unsure:.2}s in which no look saw whether there was an evaluation");
+        window = window.until_at_least(window.latest() + unsure, &why);
+    }
     if followed.aftermath > 0.0 {
         window.computed_from =
             format!("{}; requests went on failing for {:.2}s", window.computed_from, followed.aftermath);
@@ -168,9 +196,19 @@ fn resolved(followed: &Followed<'_>) -> Option<Step> {
         ends_as: "resolved",
         source: "Prometheus",
         start: undo_asked,
+        since: undo_asked,
+        early: unlike_its_time(followed, followed.scrape_after),
+        exact: false,
         window,
         observed: followed.life.resolved,
     })
+}
+
+/// Seconds by which a sample may say what is only so after its own time: a scrape that began before reads its values when
+/// the target gets to it, and one that is left out puts the edges of a window a scrape apart.
+fn unlike_its_time(followed: &Followed<'_>, longest_scrape: Option<f64>) -> f64 {
+    let clockwork = &followed.alert.clockwork;
+    clockwork.scrape + longest_scrape.unwrap_or(clockwork.scrape_timeout)
 }
 
 /// `window`, which counts from `start`, when the receiver failed at these times.
