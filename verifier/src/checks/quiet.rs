@@ -213,10 +213,9 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
 /// An alert that always fires leaves a sample at each evaluation of its group. Of the other groups, the harness's looks at
 /// the rules say it.
 fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRule]) -> Option<String> {
-    // Prometheus skips an evaluation now and then, and no look is on time.
-    let longest = |interval: f64| 3.0 * interval + 1.0;
     let slowest = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
-    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > longest(slowest)) {
+    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > Stall::harmless(slowest))
+    {
         let Stretch { from, until, why } = unread;
         return Some(format!("the rules could not be read from {from} to {until}: {why}"));
     }
@@ -236,7 +235,7 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
             .flat_map(|series| series.samples.iter().map(|sample| sample.at_ms));
         let (begin, end) = widest_gap(samples, from, evidence.ended.as_millisecond());
         let seconds = (end - begin) as f64 / 1000.0;
-        if seconds > longest(rule.interval) {
+        if seconds > Stall::harmless(rule.interval) {
             return Some(format!(
                 "{} should fire all the time and was not seen for {seconds:.1}s from {}",
                 rule.name,
@@ -246,16 +245,20 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
     }
     // A group has a clock of its own: that one is evaluated says nothing of the others.
     rules.iter().find_map(|rule| {
-        let stall = evidence.stalls.iter().find(|stall| {
-            stall.group == rule.group
-                && stall.until.as_millisecond() >= from
-                && stall.until.duration_since(stall.from).as_secs_f64() > longest(rule.interval)
-        })?;
-        let Stall { group, from, until } = stall;
-        Some(format!(
-            "group {group}, which rule {} is in, was not evaluated from {from} to {until}",
-            rule.name
-        ))
+        let long = |stalls: &[Stall]| {
+            let mut stalls = stalls.iter();
+            let found = stalls.find(|stall| {
+                stall.group == rule.group
+                    && stall.until.as_millisecond() >= from
+                    && stall.seconds() > Stall::harmless(rule.interval)
+            });
+            found.cloned()
+        };
+        let (Stall { group, from, until }, known) = match long(&evidence.stalls) {
+            Some(stall) => (stall, "was not evaluated"),
+            None => (long(&evidence.unwatched)?, "was not looked at, and may not have been evaluated,"),
+        };
+        Some(format!("group {group}, which rule {} is in, {known} from {from} to {until}", rule.name))
     })
 }
 
@@ -439,5 +442,18 @@ mod tests {
             evidence.stalls = harmless;
             assert_eq!(judged(&evidence).verdict, Verdict::Held);
         }
+    }
+
+    #[test]
+    fn a_group_that_nobody_looked_at_for_long_proves_nothing_from_the_steady_stack_on() {
+        let mut evidence = fixtures::quiet_evidence();
+        let unwatched =
+            Stall { group: "services".into(), from: fixtures::at(8_000), until: fixtures::at(11_000) };
+        evidence.unwatched = vec![unwatched];
+        let record = judged(&evidence);
+        assert_eq!(record.reason, Some(Reason::EvidenceMissing));
+        assert!(record.sentence.contains("was not looked at"), "{}", record.sentence);
+        evidence.settled = Some(fixtures::at(11_500));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
     }
 }
