@@ -228,8 +228,12 @@ impl Stall {
 pub struct HostSample {
     /// End of the interval.
     pub at: Timestamp,
-    /// Share of the processor time of all cores that was not idle in the interval, 0 to 1.
+    /// Share of the processor time of all cores that was used in the interval, 0 to 1.
     pub busy: f64,
+    /// Share in which they had nothing to do but to wait for a disk (the kernel's mode `iowait`), 0 to 1. Whether that is
+    /// idle, each rule decides for itself. Evidence of earlier versions has it not, and none of it in `busy`.
+    #[serde(default)]
+    pub waiting: f64,
 }
 
 /// How late the harness's own timers rang.

@@ -18,6 +18,7 @@ pub use processors::Processors;
 pub(crate) use baseline::Measured;
 pub(crate) use loaded::analysis_of;
 pub(crate) use plan::NoPlan;
+pub(crate) use processors::busy_condition;
 
 #[cfg(test)]
 mod tests;

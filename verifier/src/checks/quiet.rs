@@ -7,6 +7,7 @@ use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::chance;
+use crate::alert_plan::{analysis_of, busy_condition};
 use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample, Stall, Stretch};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
@@ -165,13 +166,17 @@ fn explained_by_host(alert: &str, firing_ms: i64, evidence: &Evidence) -> bool {
         rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total")
     };
     let Some(rule) = evidence.rules_at_end.iter().flatten().find(about_processors) else { return false };
+    let condition = evidence.configuration.as_ref().ok().and_then(|live| {
+        let rule = live.rules.iter().find(about_processors)?;
+        busy_condition(&analysis_of(live, rule).ok()?.0.shape)
+    });
     let firing = instant(firing_ms);
     let held = SignedDuration::try_from_secs_f64(rule.r#for.max(1.0)).unwrap_or(SignedDuration::ZERO);
     let busy: Vec<f64> = evidence
         .host
         .iter()
         .filter(|sample| (firing - held..=firing).contains(&sample.at))
-        .map(|sample| sample.busy)
+        .map(|sample| condition.map_or(sample.busy, |condition| condition.share(sample)))
         .collect();
     let burner = Usage::between(evidence, firing - held, firing).map_or(0.0, |usage| usage.burner);
     !busy.is_empty() && busy.iter().sum::<f64>() / busy.len() as f64 - burner > BUSY
@@ -321,10 +326,30 @@ mod tests {
         rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
         evidence.rules_at_end.as_mut().unwrap().push(rule);
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert), "the host was idle");
-        evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97 });
+        evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97, waiting: 0.0 });
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn a_host_that_waits_for_its_disk_explains_an_alert_that_takes_this_for_busy() {
+        let reason = |idle: &str| {
+            let mut evidence = fixtures::quiet_evidence();
+            evidence.alerts.as_mut().unwrap().push(fires("HighCpuUsage"));
+            let mut rule = fixtures::live_rule("HighCpuUsage");
+            rule.expr = format!(
+                "1 - sum(rate(node_cpu_seconds_total{{mode=~\"{idle}\"}}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8"
+            );
+            let mut live = fixtures::configuration();
+            live.rules.push(rule.clone());
+            evidence.configuration = Ok(live);
+            evidence.rules_at_end.as_mut().unwrap().push(rule);
+            evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.2, waiting: 0.7 });
+            judged(&evidence).reason
+        };
+        assert_eq!(reason("idle"), Some(Reason::HostBusy));
+        assert_eq!(reason("idle|iowait"), Some(Reason::UnexpectedAlert));
     }
 
     #[test]
@@ -362,7 +387,8 @@ mod tests {
         rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
         evidence.rules_at_end.as_mut().unwrap().push(rule);
         evidence.processors = Some(1);
-        evidence.host = [0, 500, 1000].map(|ms| HostSample { at: fixtures::at(ms), busy: 0.97 }).into();
+        evidence.host =
+            [0, 500, 1000].map(|ms| HostSample { at: fixtures::at(ms), busy: 0.97, waiting: 0.0 }).into();
         let burner = |ms, cpu_ms| PartSample {
             at: fixtures::at(ms),
             part: firedrill_drill::Fault::BURNER.into(),
