@@ -5,13 +5,11 @@ use firedrill_rulebook::{Comparison, Grouping, LabelMatcher, MatchOperator, Sele
 use jiff::{SignedDuration, Timestamp};
 
 use super::AlertPlan;
+use super::busy_time::BusyTime;
 use crate::evidence::HostSample;
 
 /// The node exporter's counter of processor time by processor and mode.
 const CPU_SECONDS: &str = "node_cpu_seconds_total";
-
-/// A level is measured over at least this share of the window.
-const SHORTEST_MEASURE: f64 = 0.1;
 
 /// The threshold must lie so far from the shares before and under the fault: closer, what is unsteady decides.
 const CLEARLY: f64 = 0.05;
@@ -41,9 +39,10 @@ pub struct Processors {
     pub before: f64,
     /// From the fault to its end, or until now.
     pub during: f64,
-    /// r0 and r1 of what is in the window when the share crosses the threshold upwards.
+    /// r0 and r1 of what is in the window when the share crosses the threshold upwards: r1 is the share under the fault, r0
+    /// what makes them cross when they do.
     pub rising: (f64, f64),
-    /// The same when it crosses it downwards, r0 being that after the fault.
+    /// The same when it crosses it downwards: r1 is what is left of the fault in the window, r0 is that after it.
     pub falling: (f64, f64),
 }
 
@@ -51,29 +50,20 @@ impl Processors {
     /// Measures them around `fault` for a rule with this condition. None without samples of both the time before and the
     /// time of the fault.
     ///
-    /// A busy host is not steady. What counts of the time before is only the part that is still in the window when it
-    /// crosses: (1−k)w with k = (θ−r0)/(r1−r0). Both sides depend on each other; a few turns bring them together.
+    /// A busy host is not steady: the mean over the window may cross the threshold sooner or later than two levels would
+    /// tell. The instant at which it does is found in the looks themselves, and with it the levels that tell so.
     pub(super) fn measure(
         host: &[HostSample],
         fault: &FaultRecord,
         condition: BusyCondition,
     ) -> Option<Self> {
-        let BusyCondition { window, threshold, .. } = condition;
-        let mean = |from, until| mean(host, condition, from, until);
         let injected = fault.injected?;
         let end = fault.undo_asked.unwrap_or(Timestamp::MAX);
-        let before = mean(back(fault.asked, window), fault.asked)?;
-        let during = mean(injected, end)?;
-        let rising = levels((before, during), threshold, |share| {
-            let (old, new) = parts(share, window);
-            let until = on(injected, new).min(end);
-            (mean(back(fault.asked, old), fault.asked), mean(injected, until))
-        });
-        let falling = levels(rising, threshold, |share| {
-            let (new, old) = parts(share, window);
-            let undone = fault.undone.unwrap_or(end);
-            (mean(undone, on(undone, new)), mean(back(end, old).max(injected), end))
-        });
+        let before = mean(host, condition, back(fault.asked, condition.window), fault.asked)?;
+        let during = mean(host, condition, injected, end)?;
+        let lasts = end.duration_since(injected).as_secs_f64();
+        let rising = rising(host, condition, injected, lasts, during).unwrap_or((before, during));
+        let falling = fault.undone.and_then(|undone| falling(host, condition, undone)).unwrap_or(rising);
         Some(Self { before, during, rising, falling })
     }
 
@@ -96,23 +86,28 @@ impl Processors {
     }
 }
 
-/// Seconds of the window before and since the change, when it crosses at the share `share` of the latter.
-fn parts(share: f64, window: f64) -> (f64, f64) {
-    let at_least = SHORTEST_MEASURE * window;
-    (((1.0 - share) * window).max(at_least), (share * window).max(at_least))
+/// r0 and r1 that cross when the looks do, at the share k of the window since `injected`: of r1 = `during`, θ = (1−k)r0 + k·r1.
+fn rising(
+    host: &[HostSample],
+    condition: BusyCondition,
+    injected: Timestamp,
+    lasts: f64,
+    during: f64,
+) -> Option<(f64, f64)> {
+    let BusyCondition { window, threshold, .. } = condition;
+    let time = BusyTime::around(host, condition, injected, window, window);
+    let share = time.crossing(condition, lasts, true)? / window;
+    (during > threshold && share < 1.0).then(|| ((threshold - share * during) / (1.0 - share), during))
 }
 
-/// r0 and r1 that give the share of the window which they were measured over; those of `first` where nothing is measured.
-fn levels(
-    first: (f64, f64),
-    threshold: f64,
-    measured: impl Fn(f64) -> (Option<f64>, Option<f64>),
-) -> (f64, f64) {
-    (0..8).fold(first, |(low, high), _| {
-        let share = if high > low { ((threshold - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
-        let (new_low, new_high) = measured(share);
-        (new_low.unwrap_or(first.0), new_high.unwrap_or(first.1))
-    })
+/// r0 and r1 that cross when the looks do, at the share 1−k of the window since `undone`: r1 is what is left in it of the
+/// time before, θ = (1−k)r0 + k·r1.
+fn falling(host: &[HostSample], condition: BusyCondition, undone: Timestamp) -> Option<(f64, f64)> {
+    let BusyCondition { window, threshold, .. } = condition;
+    let time = BusyTime::around(host, condition, undone, window, window);
+    let since = time.crossing(condition, window, false)?;
+    let (share, left) = (since / window, time.mean(since - window, 0.0)?);
+    (left > threshold && share > 0.0).then(|| ((threshold - (1.0 - share) * left) / share, left))
 }
 
 /// The mean share between two instants, each sample being that of the time since the one before; none where no sample
@@ -131,13 +126,6 @@ fn back(at: Timestamp, seconds: f64) -> Timestamp {
         .ok()
         .and_then(|span| at.checked_sub(span).ok())
         .unwrap_or(Timestamp::MIN)
-}
-
-fn on(at: Timestamp, seconds: f64) -> Timestamp {
-    SignedDuration::try_from_secs_f64(seconds)
-        .ok()
-        .and_then(|span| at.checked_add(span).ok())
-        .unwrap_or(Timestamp::MAX)
 }
 
 impl AlertPlan {
@@ -312,7 +300,9 @@ mod tests {
     #[test]
     fn waiting_for_a_disk_is_what_the_rule_takes_it_for() {
         let mut host = host(|ms| if ms > 10_000 { 0.9 } else { 0.2 });
-        host.iter_mut().for_each(|sample| sample.waiting = if sample.at > at(10_000) { 0.0 } else { 0.3 });
+        for sample in &mut host {
+            sample.waiting = if sample.at > at(10_000) { 0.0 } else { 0.3 };
+        }
         let levels = |waiting_is_busy| {
             let condition = BusyCondition { waiting_is_busy, ..ABOVE_80 };
             Processors::measure(&host, &fault(None), condition).unwrap().rising
