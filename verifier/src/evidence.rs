@@ -206,7 +206,7 @@ pub struct Stall {
     pub group: String,
     /// The evaluation before it.
     pub from: Timestamp,
-    /// The last look that saw none since; of a time that nobody watched the evaluation after it.
+    /// The last look that saw none since.
     pub until: Timestamp,
 }
 
@@ -368,10 +368,6 @@ pub struct Evidence {
     /// Times for which a group of rules was not evaluated, where looks saw them last more than two of its intervals.
     #[serde(default)]
     pub stalls: Vec<Stall>,
-    /// Times for which a group of rules may have stood still: between two evaluations of which the looks before and after
-    /// knew, with nothing known of those that should lie between. Only times that are not [`Stall::harmless`].
-    #[serde(default)]
-    pub unwatched: Vec<Stall>,
     /// What Alertmanager showed.
     pub alertmanager: Vec<AlertmanagerSighting>,
     /// Looks at Alertmanager that failed, with the last error.
@@ -457,7 +453,6 @@ impl Evidence {
             active: Vec::new(),
             rules_unread: None,
             stalls: Vec::new(),
-            unwatched: Vec::new(),
             alertmanager: Vec::new(),
             alertmanager_failures: None,
             notifications: never_asked(),

@@ -116,6 +116,11 @@ pub(crate) fn alert_series(name: &str, state: &str, times: impl IntoIterator<Ite
     one
 }
 
+/// The one group evaluated until so many milliseconds, each seen.
+fn evaluations(until: i64) -> BTreeMap<String, Vec<Timestamp>> {
+    BTreeMap::from([("services".to_owned(), (0..=until).step_by(250).map(at).collect())])
+}
+
 /// Twenty seconds in which only the always-firing alert fired.
 pub(crate) fn quiet_evidence() -> Evidence {
     let mut evidence = Evidence::begun(at(0));
@@ -124,6 +129,7 @@ pub(crate) fn quiet_evidence() -> Evidence {
     evidence.evaluated_until = Some(at(20_250));
     evidence.alerts = Ok(vec![alert_series("Watchdog", "firing", (0..=20_250).step_by(250))]);
     evidence.rules_at_end = Ok(vec![live_rule("Watchdog")]);
+    evidence.evaluations = evaluations(20_250);
     evidence.notifications = Ok(Vec::new());
     evidence
 }
@@ -211,6 +217,7 @@ pub(crate) fn alert_evidence() -> Evidence {
     evidence.configuration = Ok(configuration());
     evidence.ended = at(30_000);
     evidence.evaluated_until = Some(at(30_250));
+    evidence.evaluations = evaluations(30_250);
     let row = &mut evidence.ledger.as_mut().unwrap().rows[0];
     row.bins = (0..3_000)
         .flat_map(|index| {

@@ -248,22 +248,20 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
             ));
         }
     }
-    // A group has a clock of its own: that one is evaluated says nothing of the others.
+    // A group has a clock of its own: that one is evaluated says nothing of the others. Looks begin with the load.
+    let looked_from = evidence.ledger.as_ref().map_or(from, |ledger| from.max(ledger.zero.as_millisecond()));
     rules.iter().find_map(|rule| {
-        let long = |stalls: &[Stall]| {
-            let mut stalls = stalls.iter();
-            let found = stalls.find(|stall| {
-                stall.group == rule.group
-                    && stall.until.as_millisecond() >= from
-                    && stall.seconds() > Stall::harmless(rule.interval)
-            });
-            found.cloned()
-        };
-        let (Stall { group, from, until }, known) = match long(&evidence.stalls) {
-            Some(stall) => (stall, "was not evaluated"),
-            None => (long(&evidence.unwatched)?, "was not looked at, and may not have been evaluated,"),
-        };
-        Some(format!("group {group}, which rule {} is in, {known} from {from} to {until}", rule.name))
+        let known = evidence.evaluations.get(&rule.group).into_iter().flatten().map(|at| at.as_millisecond());
+        let (begin, end) = widest_gap(known, looked_from, evidence.ended.as_millisecond());
+        let seconds = (end - begin) as f64 / 1000.0;
+        (seconds > Stall::harmless(rule.interval)).then(|| {
+            format!(
+                "no look saw that group {}, which rule {} is in, was evaluated in the {seconds:.1}s from {}",
+                rule.group,
+                rule.name,
+                instant(begin)
+            )
+        })
     })
 }
 
@@ -457,29 +455,23 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_stood_still_beside_one_that_did_not_proves_nothing() {
+    fn a_group_that_no_look_saw_evaluated_for_long_proves_nothing_from_the_steady_stack_on() {
         let mut evidence = fixtures::quiet_evidence();
-        let stalled = |group: &str, from: i64, until: i64| {
-            vec![Stall { group: group.into(), from: fixtures::at(from), until: fixtures::at(until) }]
+        let seen = |group: &str, pause: std::ops::Range<i64>| {
+            let looks = (0..=20_250).step_by(250).filter(|ms| !pause.contains(ms)).map(fixtures::at);
+            (group.to_owned(), looks.collect::<Vec<_>>())
         };
-        evidence.stalls = stalled("services", 8_000, 11_000);
-        assert_eq!(judged(&evidence).reason, Some(Reason::EvidenceMissing));
-        for harmless in [stalled("recordings", 8_000, 11_000), stalled("services", 8_000, 9_500)] {
-            evidence.stalls = harmless;
-            assert_eq!(judged(&evidence).verdict, Verdict::Held);
-        }
-    }
-
-    #[test]
-    fn a_group_that_nobody_looked_at_for_long_proves_nothing_from_the_steady_stack_on() {
-        let mut evidence = fixtures::quiet_evidence();
-        let unwatched =
-            Stall { group: "services".into(), from: fixtures::at(8_000), until: fixtures::at(11_000) };
-        evidence.unwatched = vec![unwatched];
+        evidence.evaluations.extend([seen("services", 8_001..10_000)]);
         let record = judged(&evidence);
         assert_eq!(record.reason, Some(Reason::EvidenceMissing));
-        assert!(record.sentence.contains("was not looked at"), "{}", record.sentence);
-        evidence.settled = Some(fixtures::at(11_500));
-        assert_eq!(judged(&evidence).verdict, Verdict::Held);
+        assert!(record.sentence.contains("no look saw that group services"), "{}", record.sentence);
+        evidence.settled = Some(fixtures::at(8_500));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held, "it was before");
+        evidence.settled = None;
+        // Another group, which has no rule that could fire.
+        evidence.evaluations.extend([seen("services", 8_001..9_750), seen("recordings", 0..20_250)]);
+        assert_eq!(judged(&evidence).verdict, Verdict::Held, "1.75 s are harmless");
+        evidence.evaluations.clear();
+        assert_eq!(judged(&evidence).reason, Some(Reason::EvidenceMissing), "nobody looked");
     }
 }
