@@ -363,19 +363,49 @@ mod tests {
     }
 
     #[test]
-    fn a_for_that_is_too_long_is_excused_by_no_busy_host() {
-        let fires_at = |ms: i64| {
+    fn a_for_that_is_too_long_is_excused_by_no_busy_host_but_by_one_that_lost_a_scrape() {
+        let fires_at = |ms: i64, worst: f64, scrape: f64| {
             judged(|evidence| {
                 samples(evidence, "pending", (11_000..ms).step_by(250));
                 samples(evidence, "firing", (ms..22_500).step_by(250));
                 evidence.alertmanager[0].starts_at = at(ms);
                 evidence.alertmanager[0].updated_at = at(ms + 5);
                 evidence.notifications.as_mut().unwrap()[0].received_at = at(ms + 210);
-                late_timers(evidence, 0.2);
+                late_timers(evidence, worst);
+                scraped_for(evidence, 12_100, scrape);
             })
             .reason
         };
-        assert_eq!(fires_at(16_250), Some(Reason::TooLate));
+        assert_eq!(fires_at(16_250, 0.2, 0.01), Some(Reason::TooLate));
+        assert_eq!(fires_at(17_500, 0.2, 0.26), Some(Reason::HostBusy));
+        assert_eq!(
+            fires_at(17_500, 0.02, 0.26),
+            Some(Reason::TooLate),
+            "a target that hangs is no busy host"
+        );
+    }
+
+    #[test]
+    fn an_alert_that_a_lost_scrape_ended_decides_nothing() {
+        let ends_at = |ms: i64, scrape: f64| {
+            judged(|evidence| {
+                samples(evidence, "firing", (16_000..ms).step_by(250));
+                late_timers(evidence, 0.2);
+                scraped_for(evidence, 17_300, scrape);
+            })
+            .reason
+        };
+        assert_eq!(ends_at(17_500, 0.26), Some(Reason::HostBusy));
+        assert_eq!(ends_at(17_500, 0.01), Some(Reason::TooEarly));
+        assert_eq!(ends_at(18_500, 0.26), Some(Reason::TooEarly), "that was not the scrape before");
+    }
+
+    /// The user service was scraped at `ms`, which took so many seconds.
+    fn scraped_for(evidence: &mut Evidence, ms: i64, seconds: f64) {
+        let target = [("job", "services"), ("service", "user")];
+        let mut one = crate::checks::fixtures::series("scrape_duration_seconds", &target, seconds);
+        one.samples[0].at_ms = ms;
+        evidence.scrapes = Ok(vec![one]);
     }
 
     #[test]
