@@ -44,9 +44,9 @@ soak time="8h" window="10m": build
 capacity: build
     {{ release }}/firedrill capacity
 
-# Repeat an alert on `up == 0` and one on a share of errors: predicted windows beside what is observed, false verdicts
-trials count="5" *options: build-dev
-    {{ debug }}/firedrill trials scenarios/trials scenarios/catalog/host --count {{ count }} {{ options }}
+# Repeat alerts of five kinds, half of them beside busy loops: predicted windows beside what is observed, false verdicts
+trials count="5" *options: build
+    {{ release }}/firedrill trials scenarios/trials scenarios/catalog/host --count {{ count }} --busy 4 {{ options }}
 
 # Format the code
 fmt:

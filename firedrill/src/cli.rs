@@ -386,7 +386,7 @@ pub(crate) struct TrialsArguments {
     /// How often each drill is repeated.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_TRIALS)))]
     pub(crate) count: u32,
-    /// Run the second half of the trials beside so many busy loops.
+    /// Run the second half of the trials beside so many busy loops; drills that inject `host-cpu` run alone.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST_BUSY_LOOPS))]
     pub(crate) busy: Option<u32>,
     /// By how much time is compressed, 1 to 60, or `auto`; the drill says otherwise, else 60.

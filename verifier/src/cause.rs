@@ -139,7 +139,7 @@ pub(crate) fn of(plan: &Plan, alert: &AlertPlan) -> Option<usize> {
     let service = alert.labels.get("service");
     let rank = |fault: &Fault| {
         let own = service.is_some_and(|name| name == fault.part());
-        let moved = signal.moved_by(fault) && is_read(&alert.analysis.shape, fault);
+        let moved = signal.moved_by(fault) && is_read(alert, fault);
         if own && moved {
             1
         } else if service.is_none() && moved {
@@ -167,12 +167,16 @@ fn is_enough(shape: &Shape, fault: &Fault) -> bool {
     op.holds(*value, *threshold)
 }
 
-/// Whether a rule of `shape` reads the gauge that `fault` plants; true of faults that plant none.
-fn is_read(shape: &Shape, fault: &Fault) -> bool {
-    let (Shape::Gauge { selector, .. }, Some(name)) = (shape, fault.planted_gauge()) else { return true };
+/// Whether the alert is about the gauge that `fault` plants: the rule selects it, and the alert's own label is not that of
+/// another one. True of faults that plant none, and of rules that are not about a gauge.
+fn is_read(alert: &AlertPlan, fault: &Fault) -> bool {
+    let (Shape::Gauge { selector, .. }, Some(name)) = (&alert.analysis.shape, fault.planted_gauge()) else {
+        return true;
+    };
     let labels = Labels::from([(GAUGE_LABEL.to_owned(), name.to_owned())]);
     let narrows = |matcher: &&LabelMatcher| matcher.name() == GAUGE_LABEL;
     selector.matchers.iter().filter(narrows).all(|matcher| matcher.matches(&labels))
+        && alert.labels.get(GAUGE_LABEL).is_none_or(|expected| expected == name)
 }
 
 /// The fault at `position` as it really was: one that sits in a process ends with it, when the process is killed.
@@ -232,13 +236,18 @@ mod tests {
 
     /// The cause of an alert of `expr` about `service`, in the words of the fault.
     fn cause(expr: &str, service: Option<&str>, faults: &[Fault]) -> String {
+        let labels = service.map(|name| ("service", name));
+        cause_of_alert(expr, labels.as_slice(), faults)
+    }
+
+    /// The same of an alert that must carry `labels`.
+    fn cause_of_alert(expr: &str, labels: &[(&str, &str)], faults: &[Fault]) -> String {
         let mut plan = fixtures::plan();
         plan.faults = faults.iter().map(|fault| (LASTS, fault.clone())).collect();
         let firedrill_drill::Expectation::Alert(mut expectation) = plan.expect[0].clone() else {
             panic!("the fixture expects an alert")
         };
-        expectation.labels =
-            service.map_or_else(Labels::new, |name| Labels::from([("service".into(), name.into())]));
+        expectation.labels = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let mut live = fixtures::configuration();
         live.rules[0].expr = expr.into();
         let alert = AlertPlan::make(&plan, &live, &expectation).unwrap();
@@ -282,6 +291,19 @@ mod tests {
         let depth = Fault::Gauge { name: "depth".to_owned(), value: 1.0, lasts: LASTS };
         let both = [gauge, depth.clone()];
         assert_eq!(cause("firedrill_planted{gauge=\"depth\"} > 0", None, &both), depth.to_string());
+    }
+
+    #[test]
+    fn of_two_planted_gauges_the_one_that_the_alert_names_is_the_cause() {
+        let planted = |name: &str| Fault::Gauge { name: name.to_owned(), value: 1.0, lasts: LASTS };
+        let both = [planted("short"), planted("long")];
+        let named = |name| cause_of_alert("firedrill_planted > 0.5", &[("gauge", name)], &both);
+        assert_eq!((named("short"), named("long")), (both[0].to_string(), both[1].to_string()));
+        assert_eq!(
+            cause("firedrill_planted > 0.5", None, &both),
+            both[0].to_string(),
+            "the alert names none"
+        );
     }
 
     #[test]

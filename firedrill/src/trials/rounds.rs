@@ -1,6 +1,6 @@
 //! Which trials there are: each round has every drill once, under a name of its own.
 
-use firedrill_drill::Drill;
+use firedrill_drill::{Drill, Fault};
 use firedrill_record::DrillName;
 use thiserror::Error;
 
@@ -39,7 +39,8 @@ pub(crate) struct Rounds {
 
 impl Rounds {
     /// `count` rounds of `drills`; the second half of the rounds runs beside `busy_loops` busy loops. Of an odd number of
-    /// rounds the one in the middle does, too, if there are any loops.
+    /// rounds the one in the middle does, too, if there are any loops. A drill that burns the host's processors itself
+    /// is always alone: beside loops nothing it finds would be its own fault's doing.
     pub(crate) fn new(drills: &[Drill], count: u32, busy_loops: u32) -> Result<Self, NotRepeatable> {
         for drill in drills {
             if named(&drill.name, MOST_TRIALS).is_none() {
@@ -53,7 +54,7 @@ impl Rounds {
                 let Some(name) = named(&drill.name, round) else { continue };
                 trials.push(Trial {
                     of: drill.name.clone(),
-                    busy_loops: if round > alone { busy_loops } else { 0 },
+                    busy_loops: if round > alone && !burns_processors(drill) { busy_loops } else { 0 },
                     drill: Drill { name, ..drill.clone() },
                 });
             }
@@ -91,6 +92,10 @@ impl Rounds {
     }
 }
 
+fn burns_processors(drill: &Drill) -> bool {
+    drill.faults().any(|fault| matches!(fault, Fault::HostCpu { .. }))
+}
+
 fn named(drill: &DrillName, round: u32) -> Option<DrillName> {
     format!("{drill}-{round:0DIGITS$}").parse().ok()
 }
@@ -103,9 +108,13 @@ mod tests {
 
     use super::*;
 
-    fn drill(name: &str) -> Drill {
+    fn catalog(file: &str) -> Drill {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scenarios/catalog");
-        let drill = load_drill(&root.join("services/user-service-errors-page-the-team.yaml")).unwrap();
+        load_drill(&root.join(file)).unwrap()
+    }
+
+    fn drill(name: &str) -> Drill {
+        let drill = catalog("services/user-service-errors-page-the-team.yaml");
         Drill { name: name.parse().unwrap(), ..drill }
     }
 
@@ -129,6 +138,13 @@ mod tests {
         assert_eq!(beside(4), [0, 0, 4, 4]);
         assert_eq!(beside(3), [0, 4, 4]);
         assert_eq!(beside(1), [4]);
+    }
+
+    #[test]
+    fn a_drill_that_burns_processors_is_alone() {
+        let drill = catalog("host/busy-cpu-raises-high-cpu-usage.yaml");
+        let rounds = Rounds::new(&[drill], 2, 4).unwrap();
+        assert!(rounds.trials.iter().all(|trial| trial.busy_loops == 0));
     }
 
     #[test]
