@@ -160,7 +160,10 @@ fn verdict(
         AlertOutcome::Notified(receiver) => {
             notified::verdict(followed, receiver, plan, expectation, evidence, steps)
         }
-        AlertOutcome::InhibitedBy(source) => inhibited::verdict(source.as_str(), plan, expectation, evidence),
+        AlertOutcome::InhibitedBy(source) => {
+            let evaluation = followed.alert.clockwork.evaluation;
+            inhibited::verdict(source.as_str(), evaluation, plan, expectation, evidence)
+        }
     }
 }
 

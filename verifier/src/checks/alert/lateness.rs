@@ -65,6 +65,19 @@ pub(super) fn may_still_end(
     Some((latest.checked_add(more).ok()?, lateness.to_string()))
 }
 
+/// Why something that was `late` by so many seconds, from `from` on, decides nothing: as for a step, where evaluations are
+/// `evaluation` seconds apart. None when it does.
+pub(super) fn explains_delay(
+    from: Timestamp,
+    late: f64,
+    evaluation: f64,
+    evidence: &Evidence,
+) -> Option<String> {
+    let until = from.checked_add(SignedDuration::try_from_secs_f64(late).ok()?).ok()?;
+    let lateness = Lateness::between(from, until, evidence)?;
+    (late <= lateness.delay(evaluation)).then(|| lateness.to_string())
+}
+
 fn is_delivery(step: &Step) -> bool {
     step.ends_as.ends_with("delivered")
 }
@@ -108,7 +121,12 @@ impl Lateness {
         let waited = until.duration_since(step.since).as_secs_f64();
         let interval = clockwork.group_interval;
         let ticks = if step.since < step.start && interval > 0.0 { (waited / interval).floor() } else { 0.0 };
-        TIMERS * timer + self.stalls.max(clockwork.evaluation) + (ticks * timer).min(interval)
+        self.delay(clockwork.evaluation) + (ticks * timer).min(interval)
+    }
+
+    /// By how much it may delay what passes each timer once, where evaluations are `evaluation` seconds apart.
+    fn delay(&self, evaluation: f64) -> f64 {
+        TIMERS * self.of_a_timer() + self.stalls.max(evaluation)
     }
 }
 
