@@ -206,8 +206,21 @@ pub struct Stall {
     pub group: String,
     /// The evaluation before it.
     pub from: Timestamp,
-    /// The last look that saw none since.
+    /// The last look that saw none since; of a time that nobody watched the evaluation after it.
     pub until: Timestamp,
+}
+
+impl Stall {
+    /// So many seconds without an evaluation mean nothing for a group with this interval: Prometheus skips one now and
+    /// then, and no look is on time.
+    pub fn harmless(interval: f64) -> f64 {
+        3.0 * interval + 1.0
+    }
+
+    /// How long it is, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.until.duration_since(self.from).as_secs_f64()
+    }
 }
 
 /// The harness's own look at the host.
@@ -215,8 +228,12 @@ pub struct Stall {
 pub struct HostSample {
     /// End of the interval.
     pub at: Timestamp,
-    /// Share of the processor time of all cores that was not idle in the interval, 0 to 1.
+    /// Share of the processor time of all cores that was used in the interval, 0 to 1.
     pub busy: f64,
+    /// Share in which they had nothing to do but to wait for a disk (the kernel's mode `iowait`), 0 to 1. Whether that is
+    /// idle, each rule decides for itself. Evidence of earlier versions has it not, and none of it in `busy`.
+    #[serde(default)]
+    pub waiting: f64,
 }
 
 /// How late the harness's own timers rang.
@@ -351,6 +368,10 @@ pub struct Evidence {
     /// Times for which a group of rules was not evaluated, where looks saw them last more than two of its intervals.
     #[serde(default)]
     pub stalls: Vec<Stall>,
+    /// Times for which a group of rules may have stood still: between two evaluations of which the looks before and after
+    /// knew, with nothing known of those that should lie between. Only times that are not [`Stall::harmless`].
+    #[serde(default)]
+    pub unwatched: Vec<Stall>,
     /// What Alertmanager showed.
     pub alertmanager: Vec<AlertmanagerSighting>,
     /// Looks at Alertmanager that failed, with the last error.
@@ -436,6 +457,7 @@ impl Evidence {
             active: Vec::new(),
             rules_unread: None,
             stalls: Vec::new(),
+            unwatched: Vec::new(),
             alertmanager: Vec::new(),
             alertmanager_failures: None,
             notifications: never_asked(),

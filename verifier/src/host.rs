@@ -91,7 +91,8 @@ mod tests {
     fn what_the_host_used_is_told_apart_by_who_used_it() {
         let mut evidence = fixtures::quiet_evidence();
         evidence.processors = Some(2);
-        evidence.host = (0..=10).map(|second| HostSample { at: at(second * 1000), busy: 0.9 }).collect();
+        evidence.host =
+            (0..=10).map(|second| HostSample { at: at(second * 1000), busy: 0.9, waiting: 0.0 }).collect();
         // Of two processors the burner has one for itself, the stack a fifth of one.
         evidence.parts = vec![
             part(2, Fault::BURNER, 1_000),
@@ -109,8 +110,11 @@ mod tests {
 
     #[test]
     fn long_intervals_count_for_more_than_short_ones() {
-        let samples =
-            [(0, 0.0), (1_000, 1.0), (4_000, 0.2)].map(|(ms, busy)| HostSample { at: at(ms), busy });
+        let samples = [(0, 0.0), (1_000, 1.0), (4_000, 0.2)].map(|(ms, busy)| HostSample {
+            at: at(ms),
+            busy,
+            waiting: 0.0,
+        });
         let mean = busy(&samples, at(0), at(4_000)).unwrap();
         assert!((mean - 0.4).abs() < 1e-9, "{mean}");
     }

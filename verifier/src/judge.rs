@@ -318,7 +318,8 @@ mod tests {
             let mut evidence = fixtures::alert_evidence();
             evidence.ended_because = Some(EndedBecause::NotSettled);
             evidence.processors = Some(2);
-            evidence.host = [1_000, 29_000].map(|ms| HostSample { at: fixtures::at(ms), busy }).into();
+            evidence.host =
+                [1_000, 29_000].map(|ms| HostSample { at: fixtures::at(ms), busy, waiting: 0.0 }).into();
             judge(&fixtures::plan(), &evidence).expectations[0].reason
         };
         assert_eq!(judged(0.3), Some(Reason::NotSettled));

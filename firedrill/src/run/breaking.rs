@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use firedrill_drill::Fault;
 use firedrill_loadgen::RunningLoad;
-use firedrill_record::{FaultRecord, RunEventKind};
-use firedrill_stack::InjectedFault;
+use firedrill_record::{EvidenceError, FaultRecord, RunEventKind};
+use firedrill_stack::{InjectedFault, Undone};
 use firedrill_verifier::{Plan, Watch, proof_of_effect};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -23,8 +23,19 @@ pub(super) struct Active {
     pub(super) since: Instant,
 }
 
+/// What came of ending a fault.
+#[derive(Debug, Default)]
+pub(super) struct Mended {
+    undone: Option<Undone>,
+    /// The last try that failed.
+    problem: Option<String>,
+}
+
 impl DrillRun<'_> {
-    /// Injects the next fault of the timeline and notes what came of it.
+    /// Injects the next fault of the timeline and notes what came of it, looking on meanwhile.
+    ///
+    /// # Errors
+    /// When a look could not be written; the fault is injected and noted all the same.
     pub(super) async fn strike(
         &self,
         plan: &Plan,
@@ -32,7 +43,7 @@ impl DrillRun<'_> {
         load: &RunningLoad,
         fault: &Fault,
         active: &mut Vec<Active>,
-    ) {
+    ) -> Result<(), EvidenceError> {
         let lasts = Duration::from_secs_f64(plan.wall_seconds(fault.lasts()));
         self.events.tell(RunEventKind::FaultStarting { fault: fault.to_string() });
         load.mark_fault();
@@ -47,14 +58,17 @@ impl DrillRun<'_> {
             witnessed: None,
             problem: None,
         };
-        match self.stack.inject(fault, lasts).await {
+        // It lasts from its own begin on, not from the end of the look beside it.
+        let injecting = async { (self.stack.inject(fault, lasts).await, Instant::now()) };
+        let ((injected, since), looked) = self.looking_on(watch, injecting).await;
+        match injected {
             Ok(injected) => {
                 record.asked = injected.asked;
                 record.injected = Some(injected.injected);
                 record.witnessed.clone_from(&injected.witnessed);
                 self.events.tell(RunEventKind::FaultInjected { fault: fault.to_string() });
                 let index = watch.evidence.faults.len();
-                active.push(Active { index, injected, since: Instant::now() });
+                active.push(Active { index, injected, since });
             }
             Err(error) => {
                 let problem = format!("failed to {}", described(&error));
@@ -63,28 +77,40 @@ impl DrillRun<'_> {
             }
         }
         watch.evidence.faults.push(record);
+        looked
     }
 
-    /// Ends a fault and notes what came of it.
-    pub(super) async fn mend(&self, watch: &mut Watch, one: &Active) {
-        let Some(record) = watch.evidence.faults.get_mut(one.index) else { return };
-        let fault = one.injected.fault.to_string();
+    /// Ends a fault.
+    pub(super) async fn mend(&self, one: &Active) -> Mended {
+        let mut mended = Mended::default();
         // A connection may break once; a switch that never answers is left to the fault's lease and the teardown.
         for _ in 0..UNDO_TRIES {
             match self.stack.undo(&one.injected).await {
                 Ok(undone) => {
-                    record.undo_asked = Some(undone.asked);
-                    record.undone = Some(undone.undone);
-                    record.add_witness(undone.witnessed);
-                    self.events.tell(RunEventKind::FaultUndone { fault });
-                    return;
+                    self.events.tell(RunEventKind::FaultUndone { fault: one.injected.fault.to_string() });
+                    mended.undone = Some(undone);
+                    break;
                 }
                 Err(error) => {
                     let problem = format!("failed to {}", described(&error));
                     self.events.warn(problem.clone());
-                    record.problem = Some(problem);
+                    mended.problem = Some(problem);
                 }
             }
+        }
+        mended
+    }
+
+    /// Notes what came of ending a fault.
+    pub(super) fn note_mended(watch: &mut Watch, one: &Active, mended: Mended) {
+        let Some(record) = watch.evidence.faults.get_mut(one.index) else { return };
+        if mended.problem.is_some() {
+            record.problem = mended.problem;
+        }
+        if let Some(undone) = mended.undone {
+            record.undo_asked = Some(undone.asked);
+            record.undone = Some(undone.undone);
+            record.add_witness(undone.witnessed);
         }
     }
 

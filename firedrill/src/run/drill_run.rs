@@ -18,6 +18,7 @@ use super::breaking::Active;
 use super::events::Events;
 use super::interrupts::Interrupts;
 use super::intervals::Intervals;
+use super::looking::LOOK_EVERY;
 use super::schedule::Schedule;
 use super::settling;
 use crate::failure::described;
@@ -25,10 +26,10 @@ use crate::failure::described;
 /// Folder of the evidence inside a drill's folder.
 pub(crate) const EVIDENCE: &str = "evidence";
 
-/// From one look to the next.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Requests in flight are waited for so long.
 const DRAIN: Duration = Duration::from_secs(10);
+/// And so long once the run is asked to stop.
+const DRAIN_WHEN_INTERRUPTED: Duration = Duration::from_secs(1);
 /// Once the run is asked to stop, a fault gets so long to be undone before the stack is taken down with it.
 const MEND_WHEN_INTERRUPTED: Duration = Duration::from_secs(3);
 /// Counters get so long to come to rest.
@@ -98,12 +99,16 @@ impl DrillRun<'_> {
 
         let watched = self.follow(&plan, &mut watch, &load).await;
         let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
-        let mut ledger = load.drain(if interrupted { Duration::from_secs(1) } else { DRAIN }).await;
+        let (mut ledger, looked) = if interrupted {
+            (load.drain(DRAIN_WHEN_INTERRUPTED).await, Ok(()))
+        } else {
+            self.looking_on(&mut watch, load.drain(DRAIN)).await
+        };
         if plan.faults.is_empty() {
             // Only faults have a before and a during; hours of bins would fill the disk.
             ledger.rows.iter_mut().for_each(|row| row.bins.clear());
         }
-        watched.map_err(write)?;
+        watched.and(looked).map_err(write)?;
         let (requests, unknown) = ledger.direct_totals();
         self.events.tell(RunEventKind::LoadDrained { requests, unknown });
         folder.write_json("ledger.json", &ledger).map_err(write)?;
@@ -208,17 +213,20 @@ impl DrillRun<'_> {
         load: &RunningLoad,
     ) -> Result<(), firedrill_record::EvidenceError> {
         let mut active: Vec<Active> = Vec::new();
-        let followed = self.follow_to_the_end(plan, watch, load, &mut active).await;
+        let mut followed = self.follow_to_the_end(plan, watch, load, &mut active).await;
         let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
         // Whatever happened: no fault outlives its drill.
         for one in active {
-            let mended = self.mend(watch, &one);
-            if interrupted {
+            let mended = self.mend(&one);
+            let mended = if interrupted {
                 // The stack goes now: a part that takes longer to come back is ended with it.
-                let _ = tokio::time::timeout(MEND_WHEN_INTERRUPTED, mended).await;
+                tokio::time::timeout(MEND_WHEN_INTERRUPTED, mended).await.unwrap_or_default()
             } else {
-                mended.await;
-            }
+                let (mended, looked) = self.looking_on(watch, mended).await;
+                followed = followed.and(looked);
+                mended
+            };
+            Self::note_mended(watch, &one, mended);
         }
         followed
     }
@@ -251,7 +259,7 @@ impl DrillRun<'_> {
                     return Ok(());
                 }
             }
-            self.act(plan, watch, load, active, &mut schedule).await;
+            self.act(plan, watch, load, active, &mut schedule).await?;
             if self.interrupts.asked() {
                 self.end_interrupted(watch);
                 return Ok(());

@@ -8,6 +8,7 @@ mod drill_run;
 mod events;
 mod interrupts;
 mod intervals;
+mod looking;
 mod plans;
 mod prepared;
 mod schedule;

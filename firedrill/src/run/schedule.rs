@@ -1,4 +1,4 @@
-//! When faults are injected and mended: at their own instants, between the looks.
+//! When faults are injected and mended: at their own instants, between the looks, which go on while one takes its time.
 //!
 //! Scrapes and evaluations have fixed phases, which looks could fall into step with: an instant that a look decides
 //! would not be random over them, and a fault would last as long as looks make it.
@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use firedrill_loadgen::RunningLoad;
+use firedrill_record::EvidenceError;
 use firedrill_verifier::{Plan, Watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -51,6 +52,9 @@ impl<J: FnMut() -> f64> Schedule<J> {
 
 impl DrillRun<'_> {
     /// Mends what has lasted long enough and injects what is due, each at its instant.
+    ///
+    /// # Errors
+    /// When a look meanwhile could not be written.
     pub(super) async fn act<J: FnMut() -> f64>(
         &self,
         plan: &Plan,
@@ -58,7 +62,7 @@ impl DrillRun<'_> {
         load: &RunningLoad,
         active: &mut Vec<Active>,
         schedule: &mut Schedule<J>,
-    ) {
+    ) -> Result<(), EvidenceError> {
         let ends =
             |one: &Active| one.since + Duration::from_secs_f64(plan.wall_seconds(one.injected.fault.lasts()));
         // One may end when the other begins: in the order of their instants.
@@ -75,19 +79,28 @@ impl DrillRun<'_> {
             });
             let mut over = VecDeque::from(over);
             while let Some(one) = over.front() {
-                tokio::select! {
-                    () = self.mend(watch, one) => drop(over.pop_front()),
-                    // What is left is undone when the drill has ended.
-                    () = self.interrupts.wait() => {
-                        active.extend(over);
-                        return;
+                let mending = async {
+                    tokio::select! {
+                        mended = self.mend(one) => Some(mended),
+                        () = self.interrupts.wait() => None,
                     }
+                };
+                let (mended, looked) = self.looking_on(watch, mending).await;
+                let interrupted = mended.is_none();
+                if let Some(mended) = mended {
+                    Self::note_mended(watch, one, mended);
+                    over.pop_front();
+                }
+                if interrupted || looked.is_err() {
+                    // What is left is undone when the drill has ended.
+                    active.extend(over);
+                    return looked;
                 }
             }
             if schedule.strike.take_if(|strike| *strike <= due).is_some()
                 && let Some((at, fault)) = plan.faults.get(watch.evidence.faults.len())
             {
-                self.strike(plan, watch, load, fault, active).await;
+                self.strike(plan, watch, load, fault, active).await?;
                 if let [first] = watch.evidence.faults.as_slice() {
                     let began = first.asked.duration_since(load.zero()).as_secs_f64();
                     schedule.shift = (began - plan.wall_seconds(*at)).max(0.0);
@@ -95,6 +108,7 @@ impl DrillRun<'_> {
                 schedule.hold = (schedule.jitter)();
             }
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
+use firedrill_drill::Fault;
 use firedrill_record::RunEventKind;
 use firedrill_stack::{Deadline, Probe, UndoHistory};
 use rustix::process::Signal;
@@ -38,6 +39,16 @@ timeline:
     inject: {errors: {service: user, ratio: 50%, for: 8m}}
 expect:
   - alert: {name: HighErrorRate, labels: {service: user}, notified: notification-service}
+  - quiet: {except: [{alertname: HighCpuUsage}, {alertname: HighLatency}]}
+";
+
+/// Long enough that the burner neither comes to its own end nor is put out while the test looks.
+const BURNS: &str = "load:
+  - arrivals: {name: read-profile, rate: 10/s}
+timeline:
+  - at: 10s
+    inject: {host-cpu: {cores: 1, for: 15m}}
+expect:
   - quiet: {except: [{alertname: HighCpuUsage}, {alertname: HighLatency}]}
 ";
 
@@ -87,6 +98,34 @@ async fn after_a_kill_at_any_moment_restore_leaves_nothing_of_that_run_and_all_o
     assert!(seen_alive > 0, "no restore saw the other run alive");
     beside.end().await;
     assert_eq!(place.unfinished(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn what_keeps_the_host_busy_ends_with_a_killed_harness_and_restore_finds_the_rest() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let place = Place::new();
+    let drill = place.drill("a-run-that-is-killed-while-it-burns", BURNS);
+    let mut run = LiveRun::start(&place, &drill, "killed-burning");
+    run.until("the host is kept busy", |event| matches!(event, RunEventKind::FaultInjected { .. })).await;
+    let history = UndoHistory::read(&run.out().join("undo.jsonl")).unwrap();
+    let burner = history.started.iter().find(|(_, part)| *part == Fault::BURNER).unwrap().0.pid;
+    assert!(run.processes().contains(&burner), "there is something to end");
+    run.kill();
+
+    // Nobody tells it to: it sees its standard input end.
+    let gone = || async {
+        if run.processes().contains(&burner) { Probe::NotYet("alive".to_owned()) } else { Probe::Ready(()) }
+    };
+    Deadline::after(Duration::from_secs(10)).until("the burner has ended", gone).await.unwrap();
+    assert_ne!(run.processes(), [] as [u32; 0], "the rest of the stack is for restore");
+
+    let restored = place.firedrill().arg("restore").output().unwrap();
+    let told = String::from_utf8(restored.stdout).unwrap();
+    assert_eq!(restored.status.code(), Some(0), "{told}");
+    assert_eq!(run.processes(), [] as [u32; 0], "{told}");
+    assert_eq!(place.unfinished(), [] as [&str; 0], "{told}");
+    let history = UndoHistory::read(&run.out().join("undo.jsonl")).unwrap();
+    assert!(history.faults.values().all(|(_, undone)| *undone), "{:?}", history.faults);
 }
 
 /// A run of which firedrill was killed at `moment`.

@@ -33,7 +33,7 @@ impl Measured {
         });
         let processors = alert
             .busy_condition()
-            .and_then(|(window, threshold)| Processors::measure(&evidence.host, fault, window, threshold));
+            .and_then(|condition| Processors::measure(&evidence.host, fault, condition));
         Self { requests, processors, counted_before: counted_before(alert, service, evidence) }
     }
 }
@@ -42,12 +42,12 @@ impl Measured {
     /// Why the processors do not tell whether and when a condition on them became true because of `fault`; none when
     /// they do, or when it is no such condition.
     pub(crate) fn unclear_processors(&self, alert: &AlertPlan, fault: &Fault) -> Option<(Reason, String)> {
-        let (_, threshold) = alert.busy_condition().filter(|_| matches!(fault, Fault::HostCpu { .. }))?;
+        let condition = alert.busy_condition().filter(|_| matches!(fault, Fault::HostCpu { .. }))?;
         let Some(processors) = &self.processors else {
             let why = "the harness could not look at the processors before and under the fault".to_owned();
             return Some((Reason::EvidenceMissing, why));
         };
-        processors.unclear(threshold)
+        processors.unclear(condition.threshold)
     }
 }
 

@@ -37,9 +37,14 @@ impl AlertPlan {
                 Crossing::Never { value: *value, threshold: *threshold }
             }),
             (_, Fault::HostCpu { .. }) => {
-                let (processors, (window, threshold)) = (measured?.processors?, self.busy_condition()?);
+                let (processors, condition) = (measured?.processors?, self.busy_condition()?);
                 let levels = if rising { processors.rising } else { processors.falling };
-                Some(Crossing::Busy(self.mean(window, threshold, levels, UNSTEADY_PROCESSORS)))
+                Some(Crossing::Busy(self.mean(
+                    condition.window,
+                    condition.threshold,
+                    levels,
+                    UNSTEADY_PROCESSORS,
+                )))
             }
             (Shape::Gauge { selector, .. }, _)
                 if selector.offset.is_zero() && is_immediate(selector.metric.as_deref(), fault) =>

@@ -99,7 +99,8 @@ pub(super) fn recording_delay(
         let of_its_group = configuration.rules.iter().find(|one| one.group == step.position.group);
         of_its_group.map_or(rule.interval, |one| one.interval)
     })
-    .sum()
+    // The sum of nothing would be -0.
+    .fold(0.0, |sum, interval| sum + interval)
 }
 
 /// The live rules as the rulebook knows them, and where `wanted` stands among them.

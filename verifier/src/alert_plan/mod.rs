@@ -2,6 +2,7 @@
 //! expression follows the fault.
 
 mod baseline;
+mod busy_time;
 mod crossing;
 mod loaded;
 mod muting;
@@ -18,6 +19,9 @@ pub use processors::Processors;
 pub(crate) use baseline::Measured;
 pub(crate) use loaded::analysis_of;
 pub(crate) use plan::NoPlan;
+pub(crate) use processors::busy_condition;
 
+#[cfg(test)]
+mod busy_host_tests;
 #[cfg(test)]
 mod tests;

@@ -5,16 +5,32 @@ use firedrill_rulebook::{Comparison, Grouping, LabelMatcher, MatchOperator, Sele
 use jiff::{SignedDuration, Timestamp};
 
 use super::AlertPlan;
+use super::busy_time::BusyTime;
 use crate::evidence::HostSample;
 
 /// The node exporter's counter of processor time by processor and mode.
 const CPU_SECONDS: &str = "node_cpu_seconds_total";
 
-/// A level is measured over at least this share of the window.
-const SHORTEST_MEASURE: f64 = 0.1;
-
 /// The threshold must lie so far from the shares before and under the fault: closer, what is unsteady decides.
 const CLEARLY: f64 = 0.05;
+
+/// A condition on the share of all processor time of the host that is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BusyCondition {
+    /// The window, in seconds.
+    pub(crate) window: f64,
+    /// The threshold, a share from 0 to 1.
+    pub(crate) threshold: f64,
+    /// Whether a processor that waits for a disk is busy for it, as it is where only the mode `idle` is left out.
+    pub(crate) waiting_is_busy: bool,
+}
+
+impl BusyCondition {
+    /// The share of a look that the condition means.
+    pub(crate) fn share(self, sample: &HostSample) -> f64 {
+        if self.waiting_is_busy { (sample.busy + sample.waiting).min(1.0) } else { sample.busy }
+    }
+}
 
 /// How busy the host's processors were, by the harness's own look at `/proc/stat`: shares from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,38 +39,31 @@ pub struct Processors {
     pub before: f64,
     /// From the fault to its end, or until now.
     pub during: f64,
-    /// r0 and r1 of what is in the window when the share crosses the threshold upwards.
+    /// r0 and r1 of what is in the window when the share crosses the threshold upwards: r1 is the share under the fault, r0
+    /// what makes them cross when they do.
     pub rising: (f64, f64),
-    /// The same when it crosses it downwards, r0 being that after the fault.
+    /// The same when it crosses it downwards: r1 is what is left of the fault in the window, r0 is that after it.
     pub falling: (f64, f64),
 }
 
 impl Processors {
-    /// Measures them around `fault` for a rule with this window, in seconds, and threshold. None without samples of both
-    /// the time before and the time of the fault.
+    /// Measures them around `fault` for a rule with this condition. None without samples of both the time before and the
+    /// time of the fault.
     ///
-    /// A busy host is not steady. What counts of the time before is only the part that is still in the window when it
-    /// crosses: (1−k)w with k = (θ−r0)/(r1−r0). Both sides depend on each other; a few turns bring them together.
+    /// A busy host is not steady: the mean over the window may cross the threshold sooner or later than two levels would
+    /// tell. The instant at which it does is found in the looks themselves, and with it the levels that tell so.
     pub(super) fn measure(
         host: &[HostSample],
         fault: &FaultRecord,
-        window: f64,
-        threshold: f64,
+        condition: BusyCondition,
     ) -> Option<Self> {
         let injected = fault.injected?;
         let end = fault.undo_asked.unwrap_or(Timestamp::MAX);
-        let before = mean(host, back(fault.asked, window), fault.asked)?;
-        let during = mean(host, injected, end)?;
-        let rising = levels((before, during), threshold, |share| {
-            let (old, new) = parts(share, window);
-            let until = on(injected, new).min(end);
-            (mean(host, back(fault.asked, old), fault.asked), mean(host, injected, until))
-        });
-        let falling = levels(rising, threshold, |share| {
-            let (new, old) = parts(share, window);
-            let undone = fault.undone.unwrap_or(end);
-            (mean(host, undone, on(undone, new)), mean(host, back(end, old).max(injected), end))
-        });
+        let before = mean(host, condition, back(fault.asked, condition.window), fault.asked)?;
+        let during = mean(host, condition, injected, end)?;
+        let lasts = end.duration_since(injected).as_secs_f64();
+        let rising = rising(host, condition, injected, lasts, during).unwrap_or((before, during));
+        let falling = fault.undone.and_then(|undone| falling(host, condition, undone)).unwrap_or(rising);
         Some(Self { before, during, rising, falling })
     }
 
@@ -77,32 +86,37 @@ impl Processors {
     }
 }
 
-/// Seconds of the window before and since the change, when it crosses at the share `share` of the latter.
-fn parts(share: f64, window: f64) -> (f64, f64) {
-    let at_least = SHORTEST_MEASURE * window;
-    (((1.0 - share) * window).max(at_least), (share * window).max(at_least))
+/// r0 and r1 that cross when the looks do, at the share k of the window since `injected`: of r1 = `during`, θ = (1−k)r0 + k·r1.
+fn rising(
+    host: &[HostSample],
+    condition: BusyCondition,
+    injected: Timestamp,
+    lasts: f64,
+    during: f64,
+) -> Option<(f64, f64)> {
+    let BusyCondition { window, threshold, .. } = condition;
+    let time = BusyTime::around(host, condition, injected, window, window);
+    let share = time.crossing(condition, lasts, true)? / window;
+    (during > threshold && share < 1.0).then(|| ((threshold - share * during) / (1.0 - share), during))
 }
 
-/// r0 and r1 that give the share of the window which they were measured over; those of `first` where nothing is measured.
-fn levels(
-    first: (f64, f64),
-    threshold: f64,
-    measured: impl Fn(f64) -> (Option<f64>, Option<f64>),
-) -> (f64, f64) {
-    (0..8).fold(first, |(low, high), _| {
-        let share = if high > low { ((threshold - low) / (high - low)).clamp(0.0, 1.0) } else { 1.0 };
-        let (new_low, new_high) = measured(share);
-        (new_low.unwrap_or(first.0), new_high.unwrap_or(first.1))
-    })
+/// r0 and r1 that cross when the looks do, at the share 1−k of the window since `undone`: r1 is what is left in it of the
+/// time before, θ = (1−k)r0 + k·r1.
+fn falling(host: &[HostSample], condition: BusyCondition, undone: Timestamp) -> Option<(f64, f64)> {
+    let BusyCondition { window, threshold, .. } = condition;
+    let time = BusyTime::around(host, condition, undone, window, window);
+    let since = time.crossing(condition, window, false)?;
+    let (share, left) = (since / window, time.mean(since - window, 0.0)?);
+    (left > threshold && share > 0.0).then(|| ((threshold - (1.0 - share) * left) / share, left))
 }
 
 /// The mean share between two instants, each sample being that of the time since the one before; none where no sample
 /// lies in that time.
-fn mean(host: &[HostSample], from: Timestamp, until: Timestamp) -> Option<f64> {
+fn mean(host: &[HostSample], condition: BusyCondition, from: Timestamp, until: Timestamp) -> Option<f64> {
     let pairs = host.iter().zip(host.iter().skip(1));
     let (seconds, busy) = pairs.fold((0.0, 0.0), |(seconds, busy), (before, sample)| {
         let covered = sample.at.min(until).duration_since(before.at.max(from)).as_secs_f64().max(0.0);
-        (seconds + covered, busy + covered * sample.busy)
+        (seconds + covered, busy + covered * condition.share(sample))
     });
     (seconds > 0.0).then(|| busy / seconds)
 }
@@ -114,55 +128,50 @@ fn back(at: Timestamp, seconds: f64) -> Timestamp {
         .unwrap_or(Timestamp::MIN)
 }
 
-fn on(at: Timestamp, seconds: f64) -> Timestamp {
-    SignedDuration::try_from_secs_f64(seconds)
-        .ok()
-        .and_then(|span| at.checked_add(span).ok())
-        .unwrap_or(Timestamp::MAX)
+impl AlertPlan {
+    /// The condition when it is one on the host being busy.
+    pub(crate) fn busy_condition(&self) -> Option<BusyCondition> {
+        busy_condition(&self.analysis.shape)
+    }
 }
 
-impl AlertPlan {
-    /// Window in seconds and threshold, as a share of all processor time, of a condition on the host being busy: one on
-    /// the mean rate of the idle counters, or on the share of some modes in all. Others are not solved.
-    pub(crate) fn busy_condition(&self) -> Option<(f64, f64)> {
-        match &self.analysis.shape {
-            Shape::RateThreshold {
-                function,
-                op: Comparison::Less | Comparison::LessOrEqual,
-                threshold,
-                window,
-                selector,
-                aggregation: Some(mean),
-            } if function == "rate"
-                && mean.operator == "avg"
-                && all_processors(&mean.by)
-                && is_idle(selector) =>
-            {
-                Some((window.as_secs_f64(), 1.0 - threshold))
-            }
-            Shape::Ratio { op, threshold, window, bad, total, by }
-                if all_processors(by) && is_of_all_modes(total) =>
-            {
-                let threshold = match op {
-                    Comparison::Greater | Comparison::GreaterOrEqual if is_not_idle(bad) => *threshold,
-                    Comparison::Less | Comparison::LessOrEqual if is_idle(bad) => 1.0 - threshold,
-                    Comparison::Greater
-                    | Comparison::GreaterOrEqual
-                    | Comparison::Less
-                    | Comparison::LessOrEqual
-                    | Comparison::Equal
-                    | Comparison::NotEqual => return None,
-                };
-                Some((window.as_secs_f64(), threshold))
-            }
-            Shape::Ratio { .. }
-            | Shape::Gauge { .. }
-            | Shape::RateThreshold { .. }
-            | Shape::Quantile { .. }
-            | Shape::Absent { .. }
-            | Shape::Constant { .. }
-            | Shape::Other { .. } => None,
+/// The condition on the host being busy that `shape` is: one on the mean rate of the idle counters, or on the share of
+/// some modes in all. Others are not solved.
+pub(crate) fn busy_condition(shape: &Shape) -> Option<BusyCondition> {
+    match shape {
+        Shape::RateThreshold {
+            function,
+            op: Comparison::Less | Comparison::LessOrEqual,
+            threshold,
+            window,
+            selector,
+            aggregation: Some(mean),
+        } if function == "rate" && mean.operator == "avg" && all_processors(&mean.by) => {
+            // The mean over two modes is half their sum: that of `idle` alone is a share.
+            (idle_modes(selector)? == IdleModes::Idle).then_some(BusyCondition {
+                window: window.as_secs_f64(),
+                threshold: 1.0 - threshold,
+                waiting_is_busy: true,
+            })
         }
+        Shape::Ratio { op, threshold, window, bad, total, by }
+            if all_processors(by) && is_of_all_modes(total) =>
+        {
+            let (threshold, idle) = match op {
+                Comparison::Greater | Comparison::GreaterOrEqual => (*threshold, all_but_idle_modes(bad)?),
+                Comparison::Less | Comparison::LessOrEqual => (1.0 - threshold, idle_modes(bad)?),
+                Comparison::Equal | Comparison::NotEqual => return None,
+            };
+            let waiting_is_busy = idle == IdleModes::Idle;
+            Some(BusyCondition { window: window.as_secs_f64(), threshold, waiting_is_busy })
+        }
+        Shape::Ratio { .. }
+        | Shape::Gauge { .. }
+        | Shape::RateThreshold { .. }
+        | Shape::Quantile { .. }
+        | Shape::Absent { .. }
+        | Shape::Constant { .. }
+        | Shape::Other { .. } => None,
     }
 }
 
@@ -187,28 +196,48 @@ fn is_of_all_modes(selector: &SelectorInfo) -> bool {
     modes(selector).is_some_and(|modes| modes.is_empty())
 }
 
-fn is_idle(selector: &SelectorInfo) -> bool {
-    let idle = |mode: &&LabelMatcher| match mode.operator() {
-        MatchOperator::Equal => mode.value() == "idle",
-        // The harness, too, takes waiting for a disk as idle.
-        MatchOperator::Regex => ["idle", "idle|iowait", "iowait|idle"].contains(&mode.value()),
-        MatchOperator::NotEqual | MatchOperator::NotRegex => false,
-    };
-    modes(selector).is_some_and(|modes| matches!(modes.as_slice(), [mode] if idle(mode)))
+/// The modes that a rule takes as idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IdleModes {
+    /// `idle` alone.
+    Idle,
+    /// `idle` and `iowait`.
+    IdleAndWaiting,
 }
 
-fn is_not_idle(selector: &SelectorInfo) -> bool {
-    let not_idle = |mode: &&LabelMatcher| match mode.operator() {
-        MatchOperator::NotEqual => mode.value() == "idle",
-        MatchOperator::NotRegex => ["idle", "idle|iowait", "iowait|idle"].contains(&mode.value()),
-        MatchOperator::Equal | MatchOperator::Regex => false,
-    };
-    modes(selector).is_some_and(|modes| matches!(modes.as_slice(), [mode] if not_idle(mode)))
+/// What a selector of idle modes alone takes as such.
+fn idle_modes(selector: &SelectorInfo) -> Option<IdleModes> {
+    let [mode] = modes(selector)?[..] else { return None };
+    match mode.operator() {
+        MatchOperator::Equal => (mode.value() == "idle").then_some(IdleModes::Idle),
+        MatchOperator::Regex => listed(mode.value()),
+        MatchOperator::NotEqual | MatchOperator::NotRegex => None,
+    }
+}
+
+/// What a selector of all other modes takes as idle.
+fn all_but_idle_modes(selector: &SelectorInfo) -> Option<IdleModes> {
+    let [mode] = modes(selector)?[..] else { return None };
+    match mode.operator() {
+        MatchOperator::NotEqual => (mode.value() == "idle").then_some(IdleModes::Idle),
+        MatchOperator::NotRegex => listed(mode.value()),
+        MatchOperator::Equal | MatchOperator::Regex => None,
+    }
+}
+
+fn listed(modes: &str) -> Option<IdleModes> {
+    match modes {
+        "idle" => Some(IdleModes::Idle),
+        "idle|iowait" | "iowait|idle" => Some(IdleModes::IdleAndWaiting),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ABOVE_80: BusyCondition = BusyCondition { window: 5.0, threshold: 0.8, waiting_is_busy: true };
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).unwrap()
@@ -229,13 +258,15 @@ mod tests {
 
     /// Ten looks a second from 0 to 30 s.
     fn host(busy: impl Fn(i64) -> f64) -> Vec<HostSample> {
-        (0..=300).map(|tenth| HostSample { at: at(tenth * 100), busy: busy(tenth * 100) }).collect()
+        (0..=300)
+            .map(|tenth| HostSample { at: at(tenth * 100), busy: busy(tenth * 100), waiting: 0.0 })
+            .collect()
     }
 
     #[test]
     fn a_step_is_measured_as_it_is() {
         let host = host(|ms| if (10_001..=20_000).contains(&ms) { 1.0 } else { 0.4 });
-        let measured = Processors::measure(&host, &fault(Some(20_000)), 5.0, 0.8).unwrap();
+        let measured = Processors::measure(&host, &fault(Some(20_000)), ABOVE_80).unwrap();
         for (low, high) in [(measured.before, measured.during), measured.rising, measured.falling] {
             assert!((low - 0.4).abs() < 1e-9 && (high - 1.0).abs() < 1e-9, "{measured:?}");
         }
@@ -250,7 +281,7 @@ mod tests {
             7_001..=10_000 => 0.1,
             _ => 1.0,
         });
-        let measured = Processors::measure(&host, &fault(None), 5.0, 0.8).unwrap();
+        let measured = Processors::measure(&host, &fault(None), ABOVE_80).unwrap();
         assert!((measured.before - 0.42).abs() < 1e-6, "{measured:?}");
         assert!((measured.rising.0 - 0.1).abs() < 1e-9, "{measured:?}");
     }
@@ -259,10 +290,24 @@ mod tests {
     fn a_host_that_was_busy_before_or_idle_under_the_fault_tells_nothing() {
         let measured = |before, during| {
             let host = host(|ms| if ms > 10_000 { during } else { before });
-            Processors::measure(&host, &fault(Some(20_000)), 5.0, 0.8).unwrap()
+            Processors::measure(&host, &fault(Some(20_000)), ABOVE_80).unwrap()
         };
         assert_eq!(measured(0.78, 1.0).unclear(0.8).unwrap().0, Reason::HostBusy);
         assert_eq!(measured(0.1, 0.82).unclear(0.8).unwrap().0, Reason::FaultWithoutEffect);
-        assert_eq!(Processors::measure(&[], &fault(None), 5.0, 0.8), None);
+        assert_eq!(Processors::measure(&[], &fault(None), ABOVE_80), None);
+    }
+
+    #[test]
+    fn waiting_for_a_disk_is_what_the_rule_takes_it_for() {
+        let mut host = host(|ms| if ms > 10_000 { 0.9 } else { 0.2 });
+        for sample in &mut host {
+            sample.waiting = if sample.at > at(10_000) { 0.0 } else { 0.3 };
+        }
+        let levels = |waiting_is_busy| {
+            let condition = BusyCondition { waiting_is_busy, ..ABOVE_80 };
+            Processors::measure(&host, &fault(None), condition).unwrap().rising
+        };
+        assert!((levels(true).0 - 0.5).abs() < 1e-9 && (levels(true).1 - 0.9).abs() < 1e-9);
+        assert!((levels(false).0 - 0.2).abs() < 1e-9);
     }
 }

@@ -144,17 +144,19 @@ fn the_common_conditions_on_busy_processors_are_found_and_no_others() {
          / sum by (instance) (rate(node_cpu_seconds_total[5s])) > 0.8",
         "1 - sum(rate(node_cpu_seconds_total{mode=~\"idle|iowait\"}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8",
     ] {
-        let (window, threshold) = condition(expr).unwrap_or_else(|| panic!("{expr}"));
+        let found = condition(expr).unwrap_or_else(|| panic!("{expr}"));
         assert!(
-            (window - 5.0).abs() < 1e-9 && (threshold - 0.8).abs() < 1e-9,
-            "{expr}: {window} {threshold}"
+            (found.window - 5.0).abs() < 1e-9 && (found.threshold - 0.8).abs() < 1e-9,
+            "{expr}: {found:?}"
         );
+        assert_eq!(found.waiting_is_busy, !expr.contains("iowait"), "{expr}");
     }
     for expr in [
         // Each processor on its own.
         "1 - avg by (instance, cpu) (rate(node_cpu_seconds_total{mode=\"idle\"}[5s])) > 0.8",
         "1 - rate(node_cpu_seconds_total{mode=\"idle\"}[5s]) > 0.8",
-        // The newest two samples only, a mean over modes, and a condition on being idle.
+        // The newest two samples only, means over modes, and a condition on being idle.
+        "1 - avg(rate(node_cpu_seconds_total{mode=~\"idle|iowait\"}[5s])) > 0.8",
         "1 - avg(irate(node_cpu_seconds_total{mode=\"idle\"}[5s])) > 0.8",
         "avg(rate(node_cpu_seconds_total{mode!=\"idle\"}[5s])) > 0.8",
         "avg(rate(node_cpu_seconds_total{mode=\"idle\"}[5s])) > 0.8",

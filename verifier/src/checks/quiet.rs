@@ -7,6 +7,7 @@ use firedrill_record::{ExpectationRecord, Labels, Reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::chance;
+use crate::alert_plan::{analysis_of, busy_condition};
 use crate::evidence::{EndedBecause, Evidence, LiveRule, Sample, Stall, Stretch};
 use crate::host::{BUSY, Usage};
 use crate::life_cycle::instant;
@@ -165,13 +166,17 @@ fn explained_by_host(alert: &str, firing_ms: i64, evidence: &Evidence) -> bool {
         rule.alerting && rule.name == alert && rule.expr.contains("node_cpu_seconds_total")
     };
     let Some(rule) = evidence.rules_at_end.iter().flatten().find(about_processors) else { return false };
+    let condition = evidence.configuration.as_ref().ok().and_then(|live| {
+        let rule = live.rules.iter().find(about_processors)?;
+        busy_condition(&analysis_of(live, rule).ok()?.0.shape)
+    });
     let firing = instant(firing_ms);
     let held = SignedDuration::try_from_secs_f64(rule.r#for.max(1.0)).unwrap_or(SignedDuration::ZERO);
     let busy: Vec<f64> = evidence
         .host
         .iter()
         .filter(|sample| (firing - held..=firing).contains(&sample.at))
-        .map(|sample| sample.busy)
+        .map(|sample| condition.map_or(sample.busy, |condition| condition.share(sample)))
         .collect();
     let burner = Usage::between(evidence, firing - held, firing).map_or(0.0, |usage| usage.burner);
     !busy.is_empty() && busy.iter().sum::<f64>() / busy.len() as f64 - burner > BUSY
@@ -213,10 +218,9 @@ fn silence_proves_nothing(plan: &Plan, evidence: &Evidence) -> Option<String> {
 /// An alert that always fires leaves a sample at each evaluation of its group. Of the other groups, the harness's looks at
 /// the rules say it.
 fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRule]) -> Option<String> {
-    // Prometheus skips an evaluation now and then, and no look is on time.
-    let longest = |interval: f64| 3.0 * interval + 1.0;
     let slowest = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
-    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > longest(slowest)) {
+    if let Some(unread) = evidence.rules_unread.as_ref().filter(|it| it.seconds() > Stall::harmless(slowest))
+    {
         let Stretch { from, until, why } = unread;
         return Some(format!("the rules could not be read from {from} to {until}: {why}"));
     }
@@ -236,7 +240,7 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
             .flat_map(|series| series.samples.iter().map(|sample| sample.at_ms));
         let (begin, end) = widest_gap(samples, from, evidence.ended.as_millisecond());
         let seconds = (end - begin) as f64 / 1000.0;
-        if seconds > longest(rule.interval) {
+        if seconds > Stall::harmless(rule.interval) {
             return Some(format!(
                 "{} should fire all the time and was not seen for {seconds:.1}s from {}",
                 rule.name,
@@ -246,16 +250,20 @@ fn not_evaluated_all_the_time(plan: &Plan, evidence: &Evidence, rules: &[LiveRul
     }
     // A group has a clock of its own: that one is evaluated says nothing of the others.
     rules.iter().find_map(|rule| {
-        let stall = evidence.stalls.iter().find(|stall| {
-            stall.group == rule.group
-                && stall.until.as_millisecond() >= from
-                && stall.until.duration_since(stall.from).as_secs_f64() > longest(rule.interval)
-        })?;
-        let Stall { group, from, until } = stall;
-        Some(format!(
-            "group {group}, which rule {} is in, was not evaluated from {from} to {until}",
-            rule.name
-        ))
+        let long = |stalls: &[Stall]| {
+            let mut stalls = stalls.iter();
+            let found = stalls.find(|stall| {
+                stall.group == rule.group
+                    && stall.until.as_millisecond() >= from
+                    && stall.seconds() > Stall::harmless(rule.interval)
+            });
+            found.cloned()
+        };
+        let (Stall { group, from, until }, known) = match long(&evidence.stalls) {
+            Some(stall) => (stall, "was not evaluated"),
+            None => (long(&evidence.unwatched)?, "was not looked at, and may not have been evaluated,"),
+        };
+        Some(format!("group {group}, which rule {} is in, {known} from {from} to {until}", rule.name))
     })
 }
 
@@ -318,10 +326,30 @@ mod tests {
         rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
         evidence.rules_at_end.as_mut().unwrap().push(rule);
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert), "the host was idle");
-        evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97 });
+        evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.97, waiting: 0.0 });
         assert_eq!(judged(&evidence).reason, Some(Reason::HostBusy));
         evidence.alerts.as_mut().unwrap().push(fires("RedisDown"));
         assert_eq!(judged(&evidence).reason, Some(Reason::UnexpectedAlert));
+    }
+
+    #[test]
+    fn a_host_that_waits_for_its_disk_explains_an_alert_that_takes_this_for_busy() {
+        let reason = |idle: &str| {
+            let mut evidence = fixtures::quiet_evidence();
+            evidence.alerts.as_mut().unwrap().push(fires("HighCpuUsage"));
+            let mut rule = fixtures::live_rule("HighCpuUsage");
+            rule.expr = format!(
+                "1 - sum(rate(node_cpu_seconds_total{{mode=~\"{idle}\"}}[5s])) / sum(rate(node_cpu_seconds_total[5s])) > 0.8"
+            );
+            let mut live = fixtures::configuration();
+            live.rules.push(rule.clone());
+            evidence.configuration = Ok(live);
+            evidence.rules_at_end.as_mut().unwrap().push(rule);
+            evidence.host.push(HostSample { at: fixtures::at(500), busy: 0.2, waiting: 0.7 });
+            judged(&evidence).reason
+        };
+        assert_eq!(reason("idle"), Some(Reason::HostBusy));
+        assert_eq!(reason("idle|iowait"), Some(Reason::UnexpectedAlert));
     }
 
     #[test]
@@ -359,7 +387,8 @@ mod tests {
         rule.expr = "100 - avg(rate(node_cpu_seconds_total[5s])) * 100 > 80".into();
         evidence.rules_at_end.as_mut().unwrap().push(rule);
         evidence.processors = Some(1);
-        evidence.host = [0, 500, 1000].map(|ms| HostSample { at: fixtures::at(ms), busy: 0.97 }).into();
+        evidence.host =
+            [0, 500, 1000].map(|ms| HostSample { at: fixtures::at(ms), busy: 0.97, waiting: 0.0 }).into();
         let burner = |ms, cpu_ms| PartSample {
             at: fixtures::at(ms),
             part: firedrill_drill::Fault::BURNER.into(),
@@ -439,5 +468,18 @@ mod tests {
             evidence.stalls = harmless;
             assert_eq!(judged(&evidence).verdict, Verdict::Held);
         }
+    }
+
+    #[test]
+    fn a_group_that_nobody_looked_at_for_long_proves_nothing_from_the_steady_stack_on() {
+        let mut evidence = fixtures::quiet_evidence();
+        let unwatched =
+            Stall { group: "services".into(), from: fixtures::at(8_000), until: fixtures::at(11_000) };
+        evidence.unwatched = vec![unwatched];
+        let record = judged(&evidence);
+        assert_eq!(record.reason, Some(Reason::EvidenceMissing));
+        assert!(record.sentence.contains("was not looked at"), "{}", record.sentence);
+        evidence.settled = Some(fixtures::at(11_500));
+        assert_eq!(judged(&evidence).verdict, Verdict::Held);
     }
 }

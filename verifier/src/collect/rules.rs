@@ -1,5 +1,7 @@
 //! Whether the rules were read, and evaluated, all the time.
 
+use std::collections::BTreeMap;
+
 use firedrill_monitoring_api::prometheus::{Rule, RuleGroups};
 use jiff::Timestamp;
 
@@ -13,6 +15,8 @@ pub(super) struct RulesWatch {
     read: Option<Timestamp>,
     /// Why the looks since then failed.
     failure: Option<String>,
+    /// The last evaluation of each group that a look knows of.
+    evaluated: BTreeMap<String, Timestamp>,
 }
 
 impl RulesWatch {
@@ -23,11 +27,25 @@ impl RulesWatch {
         self.failure = None;
         evidence.evaluated_until = evaluated_until(groups);
         note_stalls(at, groups, &mut evidence.stalls);
+        self.note_unwatched(groups, &mut evidence.unwatched);
         note_active(groups, &mut evidence.active);
         super::evaluations::note(groups, &mut evidence.evaluations);
         for rule in live_rules(groups) {
             if rule.health == "err" {
                 evidence.sick_rules.insert(rule.name, rule.last_error);
+            }
+        }
+    }
+
+    /// Notes which groups may have stood still since the look before. Whatever kept a look away, of the time between two
+    /// evaluations it only knows that they were.
+    fn note_unwatched(&mut self, groups: &RuleGroups, known: &mut Vec<Stall>) {
+        for group in &groups.groups {
+            let Some(until) = group.last_evaluation else { continue };
+            let name = group_name(group);
+            let Some(from) = self.evaluated.insert(name.clone(), until) else { continue };
+            if until.duration_since(from).as_secs_f64() > Stall::harmless(group.interval.as_secs_f64()) {
+                known.push(Stall { group: name, from, until });
             }
         }
     }
@@ -108,6 +126,19 @@ mod tests {
         }
         let stall = Stall { group: "f:g".into(), from: at(500), until: at(2_600) };
         assert_eq!(evidence.stalls, [stall]);
+    }
+
+    #[test]
+    fn a_group_that_nobody_looked_at_for_long_may_have_stood_still() {
+        let mut evidence = Evidence::begun(at(0));
+        let mut watch = RulesWatch::default();
+        // It was evaluated at 500 ms, and just before the look after a pause of two seconds.
+        for (look, ms) in [(400, 250), (600, 500), (2_600, 2_500), (2_800, 2_750), (4_600, 4_500)] {
+            watch.saw(at(look), &evaluated(ms), &mut evidence);
+        }
+        assert_eq!(evidence.stalls, [], "no look saw it stand still");
+        let unwatched = Stall { group: "f:g".into(), from: at(500), until: at(2_500) };
+        assert_eq!(evidence.unwatched, [unwatched], "1.75 s are harmless, 2 s are not");
     }
 
     #[test]

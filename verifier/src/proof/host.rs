@@ -80,8 +80,9 @@ mod tests {
     fn proved(cores: Option<u32>, busy: impl Fn(i64) -> f64, burner: f64) -> Result<String, Unproved> {
         let mut evidence = fixtures::alert_evidence();
         evidence.processors = Some(2);
-        evidence.host =
-            (0..30).map(|second| HostSample { at: at(second * 1000), busy: busy(second) }).collect();
+        evidence.host = (0..30)
+            .map(|second| HostSample { at: at(second * 1000), busy: busy(second), waiting: 0.0 })
+            .collect();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
         let used = |second: i64| (burner * 2.0 * 1000.0 * (second - 10) as f64) as u64;
         evidence.parts = (11..18)

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::rule_set::RuleSet;
 use crate::duration::{divide, format_duration, milliseconds};
-use crate::labels::MatchOperator;
+use crate::labels::Labels;
+use crate::prometheus::ScrapeJob;
 use crate::promql::parse;
-use crate::promql::scale::{NotCompressible, ScaledExpression, Scaling};
+use crate::promql::scale::{NotCompressible, Sampling, ScaledExpression, Scaling};
 use crate::promql::selectors::{SelectorInfo, history_of, selectors_of};
 use crate::rules::Rule;
 
@@ -43,12 +44,12 @@ impl RuleSet {
 
     /// A rule as if everything that it reads were there; all reasons against it at once.
     fn alone(&self, rule: &Rule, speed: u32) -> Scaled {
-        let sample_interval = |read: &SelectorInfo| self.sample_interval(read);
+        let sampling = |read: &SelectorInfo| self.sampling(read);
         let scaling = Scaling {
             factor: speed,
             declared: &self.declared,
             rules: &self.recording,
-            sample_interval: &sample_interval,
+            sampling: &sampling,
             evaluation_interval: self.prometheus.evaluation_interval,
         };
         let mut refused = vanishing(rule, speed);
@@ -75,9 +76,8 @@ impl RuleSet {
         })
     }
 
-    /// The interval between the samples of a selector: of the group that records it, of the job it names, or the
-    /// global one.
-    fn sample_interval(&self, read: &SelectorInfo) -> Duration {
+    /// How far apart the samples of a selector are: by the group that records it, else by the slowest job that may have it.
+    fn sampling(&self, read: &SelectorInfo) -> Sampling {
         let recorded = read.metric.as_deref().and_then(|metric| {
             self.loaded
                 .iter()
@@ -85,15 +85,41 @@ impl RuleSet {
                 .map(|(_, group, _)| group.interval.unwrap_or(self.prometheus.evaluation_interval))
                 .max()
         });
-        let of_job = || {
-            read.matchers
-                .iter()
-                .find(|matcher| matcher.name() == "job" && matcher.operator() == MatchOperator::Equal)
-                .and_then(|matcher| self.prometheus.job(matcher.value()))
-                .map(|job| job.scrape_interval)
-        };
-        recorded.or_else(of_job).unwrap_or(self.prometheus.scrape_interval)
+        match recorded {
+            Some(interval) => Sampling { interval, slowest_of_several: None },
+            None => self.scraping(read),
+        }
     }
+
+    /// How far apart the samples of a scraped metric are. Which job exposes a metric no configuration says, only which
+    /// cannot: any job is meant that the selector does not rule out, and any at all where it rules out all of them.
+    fn scraping(&self, read: &SelectorInfo) -> Sampling {
+        let mut jobs: Vec<&ScrapeJob> =
+            self.prometheus.jobs.iter().filter(|job| may_have(job, read)).collect();
+        if jobs.is_empty() {
+            jobs = self.prometheus.jobs.iter().collect();
+        }
+        let Some(slowest) = jobs.iter().max_by_key(|job| job.scrape_interval) else {
+            return Sampling { interval: self.prometheus.scrape_interval, slowest_of_several: None };
+        };
+        let differ = jobs.iter().any(|job| job.scrape_interval != slowest.scrape_interval);
+        Sampling {
+            interval: slowest.scrape_interval,
+            slowest_of_several: differ.then(|| slowest.name.clone()),
+        }
+    }
+}
+
+/// Whether what `read` selects may be of a target of `job`, by the labels that every series of the target has. Of targets
+/// that are discovered only the job's name is known.
+fn may_have(job: &ScrapeJob, read: &SelectorInfo) -> bool {
+    let fits = |labels: &Labels| {
+        read.matchers.iter().all(|one| !labels.contains_key(one.name()) || one.matches(labels))
+    };
+    if job.targets.is_empty() {
+        return fits(&[("job".to_owned(), job.name.clone())].into());
+    }
+    job.targets.iter().any(|target| fits(&target.series_labels(&job.name)))
 }
 
 /// The durations of a rule that would be rounded to nothing.

@@ -118,11 +118,30 @@ fn a_for_that_would_vanish_is_left_out_with_the_largest_factor() {
 #[test]
 fn a_window_is_measured_in_samples_of_the_job_or_group_it_reads() {
     let name = |name: &str| [(name.to_owned(), None)];
-    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total[45s]) > 1'}\n", 2), name("A"));
-    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total[1m]) > 1'}\n", 2), []);
-    assert_eq!(left_out("  - {alert: A, expr: 'rate(x_total{job=\"slow\"}[3m]) > 1'}\n", 2), name("A"));
+    let read = |selector: &str| left_out(&format!("  - {{alert: A, expr: 'rate({selector}) > 1'}}\n"), 2);
+    assert_eq!(read("x_total{job=\"a\"}[45s]"), name("A"));
+    assert_eq!(read("x_total{job=\"a\"}[1m]"), []);
+    assert_eq!(read("x_total{job=\"slow\"}[3m]"), name("A"));
+    assert_eq!(read("x_total{job!=\"slow\"}[1m]"), []);
     let recorded = "  - {record: 'a:b', expr: 'up'}\n  - {alert: A, expr: 'avg_over_time(a:b[1m]) > 1'}\n";
     assert_eq!(left_out(recorded, 2), name("A"), "recorded every 30s");
+}
+
+#[test]
+fn a_metric_of_an_unknown_job_may_be_from_the_slowest() {
+    let refused = |selector: &str| {
+        let rules = one_group(&format!("  - {{alert: A, expr: 'rate({selector}) > 1'}}\n"));
+        match &compress(&rules, 2).unwrap().rules[0].fate {
+            RuleFate::Compressed { .. } => String::new(),
+            RuleFate::NotCompressible { reason, .. } => reason.clone(),
+        }
+    };
+    let why = "holds fewer than 4 samples 1m apart, as job slow is scraped, from which it may be";
+    for selector in ["x_total[3m]", "x_total{job=~\".*\"}[3m]", "x_total{job=\"elsewhere\"}[3m]"] {
+        assert!(refused(selector).ends_with(why), "{selector}: {}", refused(selector));
+    }
+    assert!(refused("x_total{job=\"slow\"}[3m]").ends_with("samples 1m apart"));
+    assert_eq!(refused("x_total[4m]"), "");
 }
 
 #[test]

@@ -52,10 +52,19 @@ pub(crate) struct Scaling<'a> {
     pub(crate) declared: &'a FiredrillConfig,
     /// Recorded metrics have the driver of what they are recorded from.
     pub(crate) rules: &'a RecordingRules,
-    /// Unscaled interval between two samples of what a selector selects.
-    pub(crate) sample_interval: &'a dyn Fn(&SelectorInfo) -> Duration,
+    /// How far apart the samples of what a selector selects are.
+    pub(crate) sampling: &'a dyn Fn(&SelectorInfo) -> Sampling,
     /// Unscaled global evaluation interval: the step of a subquery that has none.
     pub(crate) evaluation_interval: Duration,
+}
+
+/// How far apart samples are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sampling {
+    /// Unscaled interval between two of them.
+    pub(crate) interval: Duration,
+    /// Where it is that of the slowest of several jobs, any of which may have the metric: its name.
+    pub(crate) slowest_of_several: Option<String>,
 }
 
 /// A scaled expression.
@@ -185,7 +194,8 @@ impl Scaling<'_> {
         let whole = Expr::Subquery(subquery.clone());
         refuse_fixed_instant(subquery.at.as_ref(), &whole, noted);
         let step = subquery.step.unwrap_or(self.evaluation_interval);
-        refuse_few_samples(&whole, subquery.range, ("steps", step), noted);
+        let steps = format!("steps {} apart", format_duration(step));
+        refuse_few_samples(&whole, subquery.range, step, &steps, noted);
         *subquery.expr = self.expr(&subquery.expr, used, noted);
         subquery.range = self.duration(subquery.range, "subquery", &whole, noted);
         subquery.step = subquery.step.map(|step| self.duration(step, "step", &whole, noted));
@@ -194,8 +204,13 @@ impl Scaling<'_> {
 
     fn matrix(&self, matrix: &mut MatrixSelector, used: Use, noted: &mut Noted<'_>) {
         let whole = Expr::MatrixSelector(matrix.clone());
-        let interval = (self.sample_interval)(&SelectorInfo::of(&matrix.vs, Some(matrix.range)));
-        refuse_few_samples(&whole, matrix.range, ("samples", interval), noted);
+        let Sampling { interval, slowest_of_several } =
+            (self.sampling)(&SelectorInfo::of(&matrix.vs, Some(matrix.range)));
+        let mut samples = format!("samples {} apart", format_duration(interval));
+        if let Some(job) = slowest_of_several {
+            samples = format!("{samples}, as job {job} is scraped, from which it may be");
+        }
+        refuse_few_samples(&whole, matrix.range, interval, &samples, noted);
         self.selector(&mut matrix.vs, &whole, used, noted);
         matrix.range = self.duration(matrix.range, "window", &whole, noted);
     }
@@ -272,10 +287,9 @@ impl Scaling<'_> {
     }
 }
 
-fn refuse_few_samples(whole: &Expr, range: Duration, (what, apart): (&str, Duration), noted: &mut Noted<'_>) {
+fn refuse_few_samples(whole: &Expr, range: Duration, apart: Duration, what: &str, noted: &mut Noted<'_>) {
     if range < apart * FEWEST_SCRAPES {
-        let apart = format_duration(apart);
-        noted.refuse(whole, format!("holds fewer than {FEWEST_SCRAPES} {what} {apart} apart"));
+        noted.refuse(whole, format!("holds fewer than {FEWEST_SCRAPES} {what}"));
     }
 }
 

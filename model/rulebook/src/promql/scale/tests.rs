@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{NotCompressible, ScaledExpression, Scaling};
+use super::{NotCompressible, Sampling, ScaledExpression, Scaling};
 use crate::change::ChangeClass::{self, Adjusted, Assumed, Exact};
 use crate::firedrill_yaml::FiredrillConfig;
 use crate::promql::{RecordingRules, parse};
@@ -19,10 +19,9 @@ pub(super) fn scale_again(
     before: u32,
 ) -> Result<ScaledExpression, NotCompressible> {
     let (declared, rules) = &*CONFIGURATION;
-    let sample_interval = |_: &_| Duration::from_secs(15) / before;
+    let sampling = |_: &_| Sampling { interval: Duration::from_secs(15) / before, slowest_of_several: None };
     let evaluation_interval = Duration::from_mins(1) / before;
-    Scaling { factor, declared, rules, sample_interval: &sample_interval, evaluation_interval }
-        .expression(expression)
+    Scaling { factor, declared, rules, sampling: &sampling, evaluation_interval }.expression(expression)
 }
 
 static CONFIGURATION: LazyLock<(FiredrillConfig, RecordingRules)> = LazyLock::new(|| {
