@@ -282,7 +282,7 @@ mod tests {
     fn a_host_without_an_idle_processor_is_late_although_no_timer_was() {
         let lateness = |busy: f64| {
             let mut evidence = Evidence::begun(at(0));
-            evidence.host = [200, 400, 600].map(|ms| HostSample { at: at(ms), busy }).into();
+            evidence.host = [200, 400, 600].map(|ms| HostSample { at: at(ms), busy, waiting: 0.0 }).into();
             Lateness::between(at(100), at(500), &evidence)
         };
         assert_eq!(lateness(0.9), None);
