@@ -78,6 +78,19 @@ impl Evaluations {
         Some(Evaluated { earliest: instant(due.min(at)), at: instant(at) })
     }
 
+    /// Whether looks saw evaluations of the group, and neither they nor a sample saw one between those at `before` and at
+    /// `after`.
+    pub(crate) fn none_between(&self, before: i64, after: i64) -> bool {
+        let is_between = |begun: &f64| {
+            let passed = ((begun - before as f64) / self.interval).floor();
+            passed >= 1.0 && self.slot_after(before, passed) < after
+        };
+        !self.begun.is_empty()
+            && self.interval > 0.0
+            && !self.begun.iter().any(is_between)
+            && self.times.range(before + 1..after).next().is_none()
+    }
+
     /// The time of the evaluation that is due so many intervals after that at `last`.
     fn slot_after(&self, last: i64, intervals: f64) -> i64 {
         #[expect(clippy::cast_possible_truncation, reason = "intervals are far below 2^63 milliseconds")]
@@ -122,6 +135,13 @@ mod tests {
         let seen = seen(&[1_003, 1_801]);
         assert_eq!(seen.first_after(1_000, [900, 1_500]), Some(between(1_500, 1_500)));
         assert_eq!(seen.first_after(1_000, [5_000]), Some(between(1_250, 1_750)));
+    }
+
+    #[test]
+    fn a_group_that_was_not_evaluated_in_between_is_told_from_one_that_nobody_looked_at() {
+        assert!(seen(&[1_003, 2_010]).none_between(1_000, 2_000));
+        assert!(!seen(&[1_003, 1_600, 2_010]).none_between(1_000, 2_000));
+        assert!(!seen(&[]).none_between(1_000, 2_000));
     }
 
     #[test]

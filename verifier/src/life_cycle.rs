@@ -128,7 +128,12 @@ impl LifeCycle {
         let mut life = Self::default();
         let series = evidence.alerts.as_deref().unwrap_or_default();
         life.active_before = was_active(subject, series, evidence.settled, cause);
-        let lived_on = |from, until| lived_on(subject, &evidence.active, from, until);
+        let lived_on = |before, after| {
+            let (from, until) = (instant(before), instant(after));
+            lived_on(subject, &evidence.active, from, until)
+                || (evaluations.none_between(before, after)
+                    && !began_anew(subject, &evidence.active, from, until))
+        };
         let told = told_ends(subject, evidence);
         // Alertmanager itself ends an alert of which it hears nothing for four resend delays: that is no evaluation.
         let silence = ms(2.0 * clockwork.resend);
@@ -158,7 +163,7 @@ impl LifeCycle {
         cause: Timestamp,
         evaluation: f64,
         ended: impl Fn(i64) -> Option<Evaluated>,
-        lived_on: impl Fn(Timestamp, Timestamp) -> bool,
+        lived_on: impl Fn(i64, i64) -> bool,
     ) {
         let mut active: Vec<(i64, bool)> = series
             .iter()
@@ -172,14 +177,14 @@ impl LifeCycle {
         let cause_ms = cause.as_millisecond();
         self.last_active = active.last().map(|(at, _)| instant(*at));
         // Prometheus skips an evaluation when the one before it was late, and the alert lives on: two missing ones are a
-        // reset, unless Prometheus itself says since when the alert is active. A single one that really reset `for` shows
+        // reset, unless Prometheus itself says since when the alert is active, or its group was not evaluated. A single one that really reset `for` shows
         // in the time from pending to firing.
         let gap = 2 * ms(evaluation) + ms(evaluation) / 2;
         let mut episode_start = None;
         let mut previous: Option<(i64, bool)> = None;
         for (at, firing) in active.into_iter().filter(|(at, _)| *at >= cause_ms) {
             let continues = previous.is_some_and(|(before, was_firing)| {
-                (firing || !was_firing) && (at - before <= gap || lived_on(instant(before), instant(at)))
+                (firing || !was_firing) && (at - before <= gap || lived_on(before, at))
             });
             if !continues {
                 if let Some((before, was_firing)) = previous {
@@ -228,6 +233,11 @@ fn told_ends(subject: &Subject<'_>, evidence: &Evidence) -> Vec<i64> {
 /// Whether Prometheus said after `until` that the alert had been active without an end since `from` or before.
 fn lived_on(subject: &Subject<'_>, active: &[ActiveAlert], from: Timestamp, until: Timestamp) -> bool {
     active.iter().any(|one| subject.is(&one.labels) && one.active_at <= from && one.seen >= until)
+}
+
+/// Whether Prometheus said of the alert that it became active after `from`, and by `until`.
+fn began_anew(subject: &Subject<'_>, active: &[ActiveAlert], from: Timestamp, until: Timestamp) -> bool {
+    active.iter().any(|one| subject.is(&one.labels) && one.active_at > from && one.active_at <= until)
 }
 
 /// Evaluations that are missing between two that are `apart` milliseconds from each other.
@@ -385,6 +395,32 @@ mod tests {
         // Seen before the gap only, or active since the gap only: it was reset.
         assert_eq!(with(1000, 1300), Some(at(2250)));
         assert_eq!(with(2250, 2600), Some(at(2250)));
+    }
+
+    #[test]
+    fn evaluations_that_a_group_left_out_in_a_row_are_no_reset() {
+        let with = |begun: &[i64], active_ms: Option<i64>| {
+            let mut evidence = Evidence::begun(at(0));
+            evidence.alerts = Ok(vec![series("pending", [1000, 1250, 2250, 2500])]);
+            let labels = series("pending", []).labels;
+            evidence.active = active_ms
+                .map(|ms| ActiveAlert { labels, active_at: at(ms), seen: at(2_500) })
+                .into_iter()
+                .collect();
+            evidence.evaluations.insert("services".into(), begun.iter().map(|ms| at(*ms)).collect());
+            let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
+            let subject = Subject { name: "A", labels: &labels, receiver: None };
+            let evaluations = Evaluations::of(&crate::checks::fixtures::live_rule("A"), &evidence);
+            let clockwork = crate::checks::fixtures::clockwork();
+            LifeCycle::follow(&subject, &evidence, at(900), &clockwork, &evaluations).pending
+        };
+        assert_eq!(with(&[1_010, 1_260, 2_260], None), Some(at(1000)));
+        assert_eq!(
+            with(&[1_010, 1_260, 1_760, 2_260], None),
+            Some(at(2250)),
+            "it was evaluated, and not active"
+        );
+        assert_eq!(with(&[1_010, 1_260, 2_260], Some(2_250)), Some(at(2250)), "it became active again");
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub(super) struct Followed<'a> {
     pub(super) scrape_before: Option<f64>,
     /// The same from its end until the alert was resolved.
     pub(super) scrape_after: Option<f64>,
+    /// Whether a scrape that feeds the rule was lost while the alert was pending: it took as long as it may.
+    pub(super) lost_while_pending: bool,
+    /// Whether one was lost just before the evaluation that resolved the alert.
+    pub(super) lost_at_the_end: bool,
     /// How it came to Alertmanager; none before it did.
     pub(super) arrival: Option<Arrival>,
 }
@@ -141,6 +145,9 @@ pub(super) fn follow<'a>(
     let scrape_after = record
         .undo_asked
         .and_then(|ended| alert.longest_scrape(evidence, ended, life.resolved.unwrap_or(evidence.ended)));
+    let lost = |from, until| is_lost(&alert, alert.longest_scrape(evidence, from, until));
+    let lost_while_pending = life.pending.is_some_and(|at| lost(at, life.firing.unwrap_or(evidence.ended)));
+    let lost_at_the_end = life.resolved.is_some_and(|at| lost(at - to_be_seen(&alert), at));
     let arrival =
         told(expectation).and_then(|receiver| group::of(&alert, &life, &subject, receiver, plan, evidence));
     let outcome = &expectation.outcome;
@@ -157,8 +164,22 @@ pub(super) fn follow<'a>(
         life,
         scrape_before,
         scrape_after,
+        lost_while_pending,
+        lost_at_the_end,
         arrival,
     })
+}
+
+/// Whether a scrape that took so long was lost.
+pub(super) fn is_lost(alert: &AlertPlan, longest_scrape: Option<f64>) -> bool {
+    longest_scrape.is_some_and(|took| took >= alert.clockwork.scrape_timeout)
+}
+
+/// A scrape that began so long before an evaluation is the last one that this can see the end of.
+fn to_be_seen(alert: &AlertPlan) -> SignedDuration {
+    let clockwork = &alert.clockwork;
+    let seconds = clockwork.scrape_timeout + clockwork.evaluation + clockwork.recording_delay;
+    SignedDuration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 /// Whether the fault had its effect, and what was measured of it tells something. Both count once the fault is over:

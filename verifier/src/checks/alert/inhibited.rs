@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::followed::labels_of;
 use super::judge::KIND;
+use super::lateness;
 use crate::evidence::{AlertmanagerSighting, Evidence};
 use crate::life_cycle::{Subject, instant};
 use crate::plan::Plan;
@@ -19,9 +20,11 @@ const ON_ITS_WAY: SignedDuration = SignedDuration::from_millis(400);
 /// Alertmanager is looked at several times a second: two alerts that were active together for so long were seen so.
 const SEEN_TOGETHER: SignedDuration = SignedDuration::from_millis(1000);
 
-/// The verdict when the alert fired, was received and resolved in time.
+/// The verdict when the alert fired, was received and resolved in time, its rule being evaluated every `evaluation`
+/// seconds.
 pub(super) fn verdict(
     source: &str,
+    evaluation: f64,
     plan: &Plan,
     expectation: &AlertExpectation,
     evidence: &Evidence,
@@ -62,6 +65,14 @@ pub(super) fn verdict(
             && notification.alerts.iter().any(|alert| subject.is(&alert.labels))
     });
     if let Some(told) = told {
+        let late = told.received_at.duration_since(from).as_secs_f64();
+        if let Some(why) = lateness::explains_delay(from, late, evaluation, evidence) {
+            let at = told.received_at;
+            return because(
+                Reason::HostBusy,
+                format!("{} was told at {at}, {late:.2}s after {source} suppressed it; {why}", told.receiver),
+            );
+        }
         return because(
             Reason::NotInhibited,
             format!(
@@ -102,6 +113,14 @@ fn unsuppressed(
         return because(
             Reason::EvidenceMissing,
             format!("{source} and {expectation} fired together for {:.2}s only", lasted.as_secs_f64()),
+        );
+    }
+    // A look notes only what changed: that it saw no suppression is known of a look that was made.
+    let (looks, since) = (&evidence.alertmanager_looks, from + ON_ITS_WAY);
+    if !looks.is_empty() && !looks.iter().any(|at| (since..until).contains(at)) {
+        return because(
+            Reason::EvidenceMissing,
+            format!("nobody looked at Alertmanager while {source} and {expectation} fired together"),
         );
     }
     let mut record = because(
@@ -175,7 +194,7 @@ mod tests {
     use super::super::judge;
     use super::*;
     use crate::checks::fixtures::{alert_evidence, alert_series, at, labels, plan};
-    use crate::evidence::Evidence;
+    use crate::evidence::{Evidence, LatenessSample};
 
     /// The expected alert fires from 16 s to 22.5 s; `ServiceDown` from 15 s to 25 s inhibits it.
     fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
@@ -225,6 +244,36 @@ mod tests {
         // Before the other one fired, and after it no longer does, it may be told.
         assert_eq!(told(16_050).verdict, Verdict::Held);
         assert_eq!(told(25_500).verdict, Verdict::Held);
+    }
+
+    #[test]
+    fn a_notification_that_was_late_on_a_busy_host_decides_nothing() {
+        // Both fire from 16 s on; what is told 0.4 s later was not on its way any more.
+        let told = |ms: i64, worst: f64| {
+            judged(|it| {
+                it.notifications = Ok(vec![alert_evidence().notifications.unwrap().remove(0)]);
+                it.notifications.as_mut().unwrap()[0].received_at = at(ms);
+                it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
+            })
+            .reason
+        };
+        assert_eq!(told(16_600, 0.02), Some(Reason::NotInhibited));
+        assert_eq!(told(16_600, 0.2), Some(Reason::HostBusy));
+        assert_eq!(told(18_000, 0.2), Some(Reason::NotInhibited), "nothing is so late");
+    }
+
+    #[test]
+    fn that_nobody_looked_while_both_fired_proves_no_missing_suppression() {
+        let looked = |looks: &[i64]| {
+            judged(|it| {
+                it.alertmanager[0].state = "active".into();
+                it.alertmanager[0].inhibited_by.clear();
+                it.alertmanager_looks = looks.iter().map(|ms| at(*ms)).collect();
+            })
+            .reason
+        };
+        assert_eq!(looked(&[16_100, 23_000]), Some(Reason::EvidenceMissing));
+        assert_eq!(looked(&[16_100, 18_000]), Some(Reason::NotInhibited));
     }
 
     #[test]

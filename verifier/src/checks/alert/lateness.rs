@@ -20,7 +20,8 @@ const SATURATED: f64 = 0.95;
 ///
 /// Lateness of the host makes a step late by that of each timer it passes and by the evaluations that are left out because
 /// of it, and a delivery by the tick of its group that it misses: what is later than that has another cause. It makes a step
-/// early when what began it was late: as far as the step says.
+/// early when what began it was late: as far as the step says. Where a scrape that feeds the rule was lost while the host
+/// was late, the alert may have been reset by that.
 pub(super) fn explains(
     step: &Step,
     observed: f64,
@@ -28,7 +29,11 @@ pub(super) fn explains(
     evidence: &Evidence,
 ) -> Option<String> {
     let until = step.observed?;
-    let lateness = Lateness::between(step.since, until, evidence)?;
+    // What made it early lies up to a scrape and an evaluation before.
+    let before =
+        SignedDuration::try_from_secs_f64(clockwork.scrape + clockwork.evaluation).unwrap_or_default();
+    let since = step.since.min(until.checked_sub(before).unwrap_or(until));
+    let lateness = Lateness::between(since, until, evidence)?;
     let (earliest, latest) = step.window.span_of(observed);
     let delays = lateness.delays(step, until, clockwork);
     let (by, ticks_at) = (observed - latest, clockwork.group_interval);
@@ -37,9 +42,9 @@ pub(super) fn explains(
         // Told at the tick before, which was late itself and so came after what it told of.
         by <= step.early || (is_delivery(step) && step.since < step.start && ticks_at - by <= delays)
     } else if step.exact {
-        false
+        by <= step.lost
     } else {
-        by <= delays || (is_delivery(step) && (by - ticks_at).abs() <= delays)
+        by <= delays + step.lost || (is_delivery(step) && (by - ticks_at).abs() <= delays)
     };
     explained.then(|| lateness.to_string())
 }
@@ -55,8 +60,22 @@ pub(super) fn may_still_end(
     let lateness = Lateness::between(step.since, latest, evidence)?;
     let missed_tick = if is_delivery(step) { clockwork.group_interval } else { 0.0 };
     let more =
-        SignedDuration::try_from_secs_f64(lateness.delays(step, latest, clockwork) + missed_tick).ok()?;
+        SignedDuration::try_from_secs_f64(lateness.delays(step, latest, clockwork) + missed_tick + step.lost)
+            .ok()?;
     Some((latest.checked_add(more).ok()?, lateness.to_string()))
+}
+
+/// Why something that was `late` by so many seconds, from `from` on, decides nothing: as for a step, where evaluations are
+/// `evaluation` seconds apart. None when it does.
+pub(super) fn explains_delay(
+    from: Timestamp,
+    late: f64,
+    evaluation: f64,
+    evidence: &Evidence,
+) -> Option<String> {
+    let until = from.checked_add(SignedDuration::try_from_secs_f64(late).ok()?).ok()?;
+    let lateness = Lateness::between(from, until, evidence)?;
+    (late <= lateness.delay(evaluation)).then(|| lateness.to_string())
 }
 
 fn is_delivery(step: &Step) -> bool {
@@ -102,7 +121,12 @@ impl Lateness {
         let waited = until.duration_since(step.since).as_secs_f64();
         let interval = clockwork.group_interval;
         let ticks = if step.since < step.start && interval > 0.0 { (waited / interval).floor() } else { 0.0 };
-        TIMERS * timer + self.stalls.max(clockwork.evaluation) + (ticks * timer).min(interval)
+        self.delay(clockwork.evaluation) + (ticks * timer).min(interval)
+    }
+
+    /// By how much it may delay what passes each timer once, where evaluations are `evaluation` seconds apart.
+    fn delay(&self, evaluation: f64) -> f64 {
+        TIMERS * self.of_a_timer() + self.stalls.max(evaluation)
     }
 }
 

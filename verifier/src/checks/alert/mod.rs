@@ -1,6 +1,8 @@
 //! `alert`: the right alert lives its whole life in time and reaches its receiver, or is kept from it by the alert that
 //! should inhibit it.
 
+#[cfg(test)]
+mod busy_host;
 mod followed;
 mod group;
 mod inhibited;

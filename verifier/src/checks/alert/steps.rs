@@ -6,7 +6,7 @@ use firedrill_drill::{AlertOutcome, Fault};
 use firedrill_record::Segment;
 use jiff::{SignedDuration, Timestamp};
 
-use super::followed::Followed;
+use super::followed::{Followed, is_lost};
 use crate::deadline::{FirstFlush, Window};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
@@ -26,6 +26,8 @@ pub(super) struct Step {
     pub(super) since: Timestamp,
     /// Seconds by which it may end before its window where what began it was late.
     pub(super) early: f64,
+    /// Seconds by which scrapes that were lost make it late at most.
+    pub(super) lost: f64,
     /// Whether it lies between the own times of two evaluations: only evaluations that were left out make it late, and those
     /// are in its window.
     pub(super) exact: bool,
@@ -86,6 +88,7 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         start: followed.record.asked,
         since: followed.record.asked,
         early: unlike_its_time(followed, followed.scrape_before),
+        lost: starts_anew(followed, is_lost(&followed.alert, followed.scrape_before)),
         exact: false,
         window: clockwork.cause_to_pending(followed.crossing, switching, followed.scrape_before)?,
         observed: life.pending,
@@ -99,6 +102,7 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
             start: pending,
             since: pending,
             early: 0.0,
+            lost: starts_anew(followed, followed.lost_while_pending),
             exact: true,
             window: clockwork.pending_to_firing(life.skipped),
             observed: life.firing,
@@ -112,6 +116,7 @@ fn to_received(followed: &Followed<'_>, steps: &mut Vec<Step>) -> Option<()> {
         start: firing,
         since: firing,
         early: 0.0,
+        lost: 0.0,
         exact: false,
         window: received_window(followed),
         observed: life.received,
@@ -150,6 +155,7 @@ fn to_resolved_delivered(
         since: arrival.flushed().min(received),
         // An alert that the dispatcher takes up late, group_wait after it fired, is told at once.
         early: seconds(life.firing.unwrap_or(received), Some(received)).clamp(0.0, clockwork.group_wait),
+        lost: 0.0,
         exact: false,
         window,
         observed: life.delivered,
@@ -166,6 +172,7 @@ fn to_resolved_delivered(
         start: resolved,
         since: arrival.flushed_since(was_retried).min(resolved),
         early: 0.0,
+        lost: 0.0,
         exact: false,
         window: when_failing(followed, window, resolved, failing),
         observed: life.resolved_delivered,
@@ -197,7 +204,12 @@ fn resolved(followed: &Followed<'_>) -> Option<Step> {
         source: "Prometheus",
         start: undo_asked,
         since: undo_asked,
-        early: unlike_its_time(followed, followed.scrape_after),
+        early: if followed.lost_at_the_end {
+            f64::INFINITY
+        } else {
+            unlike_its_time(followed, followed.scrape_after)
+        },
+        lost: 0.0,
         exact: false,
         window,
         observed: followed.life.resolved,
@@ -209,6 +221,13 @@ fn resolved(followed: &Followed<'_>) -> Option<Step> {
 fn unlike_its_time(followed: &Followed<'_>, longest_scrape: Option<f64>) -> f64 {
     let clockwork = &followed.alert.clockwork;
     clockwork.scrape + longest_scrape.unwrap_or(clockwork.scrape_timeout)
+}
+
+/// Seconds by which an alert may be late that a lost scrape reset: Prometheus forgets what the target said, and `for` begins
+/// anew with the next scrape.
+fn starts_anew(followed: &Followed<'_>, lost: bool) -> f64 {
+    let clockwork = &followed.alert.clockwork;
+    if lost { clockwork.pending_time() + clockwork.scrape + clockwork.evaluation } else { 0.0 }
 }
 
 /// `window`, which counts from `start`, when the receiver failed at these times.
