@@ -70,7 +70,8 @@ impl Evaluations {
             let passed = ((begun - last as f64) / self.interval).floor();
             (passed >= 1.0).then(|| self.slot_after(last, passed))
         });
-        let sampled = self.times.range(last + 1..).next().copied();
+        // Rules of a group are done one after the other: while one of them has its sample, another may not have it yet.
+        let sampled = self.times.range(last + 1..).next().copied().filter(|at| self.is_done(*at));
         let at = began.into_iter().chain(sampled).min()?;
         if let Some(known) = told.into_iter().filter(|one| *one > last && *one <= at).min() {
             return Some(Evaluated { earliest: instant(known), at: instant(known) });
@@ -89,6 +90,12 @@ impl Evaluations {
             && self.interval > 0.0
             && !self.begun.iter().any(is_between)
             && self.times.range(before + 1..after).next().is_none()
+    }
+
+    /// Whether all rules of the group were evaluated at `at`, or later: Prometheus says so when they were.
+    fn is_done(&self, at: i64) -> bool {
+        let seen = self.begun.last().is_some_and(|begun| *begun >= at as f64);
+        seen || self.all_until.is_some_and(|until| until >= at)
     }
 
     /// The time of the evaluation that is due so many intervals after that at `last`.
@@ -157,6 +164,20 @@ mod tests {
         };
         assert_eq!(next("services"), Some(between(1_250, 1_500)));
         assert_eq!(next("monitoring"), Some(between(1_250, 1_750)));
+    }
+
+    #[test]
+    fn a_sample_of_an_evaluation_that_may_still_go_on_shows_nothing() {
+        let mut evidence = Evidence::begun(at(0));
+        let live = configuration();
+        evidence.alerts = Ok(vec![alert_series("Watchdog", "firing", [1_000, 1_250])]);
+        evidence.evaluations.insert("services".into(), vec![at(1_003)]);
+        evidence.evaluated_until = Some(at(1_003));
+        evidence.configuration = Ok(live.clone());
+        let next = |evidence: &Evidence| Evaluations::of(&live.rules[0], evidence).first_after(1_000, []);
+        assert_eq!(next(&evidence), None);
+        evidence.evaluated_until = Some(at(1_252));
+        assert_eq!(next(&evidence), Some(between(1_250, 1_250)));
     }
 
     #[test]

@@ -177,8 +177,8 @@ impl LifeCycle {
         let cause_ms = cause.as_millisecond();
         self.last_active = active.last().map(|(at, _)| instant(*at));
         // Prometheus skips an evaluation when the one before it was late, and the alert lives on: two missing ones are a
-        // reset, unless Prometheus itself says since when the alert is active, or its group was not evaluated. A single one that really reset `for` shows
-        // in the time from pending to firing.
+        // reset, unless Prometheus itself says since when the alert is active, or its group was not evaluated. A single
+        // one that really reset `for` shows in the time from pending to firing.
         let gap = 2 * ms(evaluation) + ms(evaluation) / 2;
         let mut episode_start = None;
         let mut previous: Option<(i64, bool)> = None;
@@ -232,12 +232,20 @@ fn told_ends(subject: &Subject<'_>, evidence: &Evidence) -> Vec<i64> {
 
 /// Whether Prometheus said after `until` that the alert had been active without an end since `from` or before.
 fn lived_on(subject: &Subject<'_>, active: &[ActiveAlert], from: Timestamp, until: Timestamp) -> bool {
-    active.iter().any(|one| subject.is(&one.labels) && one.active_at <= from && one.seen >= until)
+    active.iter().any(|one| subject.is(&one.labels) && !is_later(one.active_at, from) && one.seen >= until)
 }
 
 /// Whether Prometheus said of the alert that it became active after `from`, and by `until`.
 fn began_anew(subject: &Subject<'_>, active: &[ActiveAlert], from: Timestamp, until: Timestamp) -> bool {
-    active.iter().any(|one| subject.is(&one.labels) && one.active_at > from && one.active_at <= until)
+    active.iter().any(|one| {
+        subject.is(&one.labels) && is_later(one.active_at, from) && !is_later(one.active_at, until)
+    })
+}
+
+/// Whether Prometheus's word for an evaluation, which has nanoseconds, is later than one that a sample is of, which has
+/// milliseconds.
+fn is_later(told: Timestamp, sampled: Timestamp) -> bool {
+    told.as_millisecond() > sampled.as_millisecond()
 }
 
 /// Evaluations that are missing between two that are `apart` milliseconds from each other.
@@ -384,7 +392,8 @@ mod tests {
             let mut evidence = Evidence::begun(at(0));
             evidence.alerts = Ok(vec![series("pending", samples)]);
             let labels = series("pending", []).labels;
-            evidence.active = vec![ActiveAlert { labels, active_at: at(active_ms), seen: at(seen_ms) }];
+            let active_at = at(active_ms) + SignedDuration::from_micros(485);
+            evidence.active = vec![ActiveAlert { labels, active_at, seen: at(seen_ms) }];
             let labels = Labels::from([("service".to_owned(), "user".to_owned())]);
             let subject = Subject { name: "A", labels: &labels, receiver: None };
             let evaluations = Evaluations::default();
@@ -404,7 +413,9 @@ mod tests {
             evidence.alerts = Ok(vec![series("pending", [1000, 1250, 2250, 2500])]);
             let labels = series("pending", []).labels;
             evidence.active = active_ms
-                .map(|ms| ActiveAlert { labels, active_at: at(ms), seen: at(2_500) })
+                // Prometheus tells nanoseconds, samples have milliseconds.
+                .map(|ms| at(ms) + SignedDuration::from_micros(485))
+                .map(|active_at| ActiveAlert { labels, active_at, seen: at(2_500) })
                 .into_iter()
                 .collect();
             evidence.evaluations.insert("services".into(), begun.iter().map(|ms| at(*ms)).collect());

@@ -43,6 +43,7 @@ impl DrillRun<'_> {
         load: &RunningLoad,
         fault: &Fault,
         active: &mut Vec<Active>,
+        next: Option<Instant>,
     ) -> Result<(), EvidenceError> {
         let lasts = Duration::from_secs_f64(plan.wall_seconds(fault.lasts()));
         self.events.tell(RunEventKind::FaultStarting { fault: fault.to_string() });
@@ -60,7 +61,7 @@ impl DrillRun<'_> {
         };
         // It lasts from its own begin on, not from the end of the look beside it.
         let injecting = async { (self.stack.inject(fault, lasts).await, Instant::now()) };
-        let ((injected, since), looked) = self.looking_on(watch, injecting).await;
+        let ((injected, since), looked) = self.looking_on(watch, next, injecting).await;
         match injected {
             Ok(injected) => {
                 record.asked = injected.asked;

@@ -89,20 +89,23 @@ impl DrillRun<'_> {
         let patience = self.patience();
         self.unless_interrupted(watch.before_load(self.witness, patience)).await?.map_err(write)?;
 
-        let load = RunningLoad::start(self.load_plan())
-            .await
-            .map_err(|error| format!("failed to {}", described(&error)))?;
+        // Its sessions are made first, which may take seconds.
+        let (load, looked) = self.looking_on(&mut watch, None, RunningLoad::start(self.load_plan())).await;
+        let load = load.map_err(|error| format!("failed to {}", described(&error)))?;
         let zero = load.zero();
         self.events.set_drill(Some((zero, self.speed)));
         let what: Vec<String> = self.drill.load.iter().map(firedrill_drill::Load::describe).collect();
         self.events.tell(RunEventKind::LoadStarted { what: what.join(", ") });
 
-        let watched = self.follow(&plan, &mut watch, &load).await;
+        let watched = match looked {
+            Ok(()) => self.follow(&plan, &mut watch, &load).await,
+            unwritten @ Err(_) => unwritten,
+        };
         let interrupted = watch.evidence.ended_because == Some(EndedBecause::Interrupted);
         let (mut ledger, looked) = if interrupted {
             (load.drain(DRAIN_WHEN_INTERRUPTED).await, Ok(()))
         } else {
-            self.looking_on(&mut watch, load.drain(DRAIN)).await
+            self.looking_on(&mut watch, None, load.drain(DRAIN)).await
         };
         if plan.faults.is_empty() {
             // Only faults have a before and a during; hours of bins would fill the disk.
@@ -222,7 +225,7 @@ impl DrillRun<'_> {
                 // The stack goes now: a part that takes longer to come back is ended with it.
                 tokio::time::timeout(MEND_WHEN_INTERRUPTED, mended).await.unwrap_or_default()
             } else {
-                let (mended, looked) = self.looking_on(watch, mended).await;
+                let (mended, looked) = self.looking_on(watch, None, mended).await;
                 followed = followed.and(looked);
                 mended
             };

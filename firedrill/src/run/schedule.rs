@@ -15,7 +15,7 @@ use super::breaking::Active;
 use super::drill_run::DrillRun;
 
 /// What is due so soon is waited for before the next look: a look takes its time, and instants of faults are exact.
-const SOON: Duration = Duration::from_millis(300);
+pub(super) const SOON: Duration = Duration::from_millis(300);
 
 /// When the faults of a drill are due.
 pub(super) struct Schedule<J> {
@@ -85,7 +85,8 @@ impl DrillRun<'_> {
                         () = self.interrupts.wait() => None,
                     }
                 };
-                let (mended, looked) = self.looking_on(watch, mending).await;
+                let next = active.iter().map(&ends).chain(schedule.strike).min();
+                let (mended, looked) = self.looking_on(watch, next, mending).await;
                 let interrupted = mended.is_none();
                 if let Some(mended) = mended {
                     Self::note_mended(watch, one, mended);
@@ -100,7 +101,8 @@ impl DrillRun<'_> {
             if schedule.strike.take_if(|strike| *strike <= due).is_some()
                 && let Some((at, fault)) = plan.faults.get(watch.evidence.faults.len())
             {
-                self.strike(plan, watch, load, fault, active).await?;
+                let next = active.iter().map(&ends).min();
+                self.strike(plan, watch, load, fault, active, next).await?;
                 if let [first] = watch.evidence.faults.as_slice() {
                     let began = first.asked.duration_since(load.zero()).as_secs_f64();
                     schedule.shift = (began - plan.wall_seconds(*at)).max(0.0);

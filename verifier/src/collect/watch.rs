@@ -33,6 +33,12 @@ const PAGE: u32 = 1000;
 /// Prometheus's own metrics are read at one look of so many: they are long.
 const METRICS_EVERY: u32 = 5;
 
+/// So long everything else is waited for.
+const PATIENT: Duration = Duration::from_secs(5);
+
+/// So long a look waits for the receiver: one that is slow by a fault must keep nobody from the rules.
+const OF_THE_RECEIVER: Duration = Duration::from_secs(1);
+
 /// What to watch.
 #[derive(Debug, Clone)]
 pub struct WatchPlan {
@@ -77,7 +83,7 @@ impl Watch {
     /// # Errors
     /// A sentence, when an address cannot be used.
     pub fn begin(plan: WatchPlan, folder: EvidenceFolder) -> Result<Self, String> {
-        let timeout = Duration::from_secs(5);
+        let timeout = PATIENT;
         let prometheus =
             Prometheus::new(plan.prometheus.clone()).map_err(|error| chain(&error))?.with_timeout(timeout);
         let alertmanager = Alertmanager::new(plan.alertmanager.clone())
@@ -161,12 +167,16 @@ impl Watch {
         self.evidence.lateness.push(self.lateness.look());
         if self.looks.is_multiple_of(METRICS_EVERY) {
             self.evidence.lost_alerts = gained(&self.lost_before, self.lost_alerts().await);
+            // What a late alert is waited for by is what it is judged by.
+            if !self.evidence.faults.is_empty() {
+                self.read_scrapes().await;
+            }
         }
         self.looks += 1;
         self.evidence.processors = self.host.processors();
         self.evidence.gauge_scrapes = witness.gauge_scrapes();
         self.look_at_alertmanager().await?;
-        self.look_at_receiver().await;
+        self.look_at_receiver(OF_THE_RECEIVER).await;
         self.evidence.witness = self.witnessed(witness);
         // The rules before the samples: what was evaluated by then is in the samples.
         let rules = self.prometheus.rules().await;
@@ -199,6 +209,10 @@ impl Watch {
     ) -> Result<(), EvidenceError> {
         let drained = Timestamp::now();
         self.look(witness).await?;
+        // Once more, and patiently.
+        if self.evidence.notifications.is_err() {
+            self.look_at_receiver(PATIENT).await;
+        }
         self.evidence.ended = drained;
         let started = Timestamp::now();
         self.evidence.counters_after = loop {
@@ -332,12 +346,16 @@ impl Watch {
         Ok(())
     }
 
-    async fn stored_page(&mut self, since: u64) -> Gathered<(Vec<Notification>, u64, String)> {
+    async fn stored_page(
+        &mut self,
+        since: u64,
+        timeout: Duration,
+    ) -> Gathered<(Vec<Notification>, u64, String)> {
         let mut url = self.plan.notifications.clone();
         url.set_path("/api/notifications");
         url.set_query(Some(&format!("since={since}&limit={PAGE}")));
         let answer = async {
-            let reply = self.http.get(url).send().await?;
+            let reply = self.http.get(url).timeout(timeout).send().await?;
             Ok::<_, reqwest::Error>((reply.status().as_u16(), reply.text().await?))
         };
         let answer = answer.await;
@@ -355,7 +373,7 @@ impl Watch {
     async fn skip_old_notifications(&mut self) {
         let mut since = 0;
         loop {
-            match self.stored_page(since).await {
+            match self.stored_page(since, PATIENT).await {
                 Ok((page, next, _)) => {
                     since = next;
                     if page.is_empty() {
@@ -371,9 +389,9 @@ impl Watch {
         }
     }
 
-    async fn look_at_receiver(&mut self) {
+    async fn look_at_receiver(&mut self, timeout: Duration) {
         let Some(since) = self.next_notification else { return };
-        self.evidence.notifications = match self.stored_page(since).await {
+        self.evidence.notifications = match self.stored_page(since, timeout).await {
             Ok((page, next, raw)) => {
                 if !page.is_empty() {
                     // A raw page that cannot be kept is told by the next write of evidence, which fails as well.

@@ -47,7 +47,7 @@ pub(super) fn verdict(
         );
     };
     let Some((since, by)) = suppression else {
-        return unsuppressed(expectation, source, evidence, (from, until));
+        return unsuppressed(expectation, source, evaluation, evidence, (from, until));
     };
     let from = (from + ON_ITS_WAY).max(since);
     let lasted = until.duration_since(from);
@@ -60,26 +60,30 @@ pub(super) fn verdict(
             ),
         );
     }
-    let told = evidence.notifications.iter().flatten().chain(&evidence.witness).find(|notification| {
+    let told = evidence.notifications.iter().flatten().chain(&evidence.witness).filter(|notification| {
         (from..until).contains(&notification.received_at)
             && notification.alerts.iter().any(|alert| subject.is(&alert.labels))
     });
-    if let Some(told) = told {
+    let mut excused = None;
+    for told in told {
         let late = told.received_at.duration_since(from).as_secs_f64();
-        if let Some(why) = lateness::explains_delay(from, late, evaluation, evidence) {
-            let at = told.received_at;
+        let Some(why) = lateness::explains_delay(from, late, evaluation, evidence) else {
             return because(
-                Reason::HostBusy,
-                format!("{} was told at {at}, {late:.2}s after {source} suppressed it; {why}", told.receiver),
+                Reason::NotInhibited,
+                format!(
+                    "{} was told of {expectation} at {} while {source} fired",
+                    told.receiver, told.received_at
+                ),
             );
-        }
-        return because(
-            Reason::NotInhibited,
-            format!(
-                "{} was told of {expectation} at {} while {source} fired",
-                told.receiver, told.received_at
-            ),
-        );
+        };
+        let at = told.received_at;
+        excused.get_or_insert(format!(
+            "{} was told at {at}, {late:.2}s after {source} suppressed it; {why}",
+            told.receiver
+        ));
+    }
+    if let Some(why) = excused {
+        return because(Reason::HostBusy, why);
     }
     if let Err(error) = &evidence.notifications {
         return because(Reason::QueryFailed, format!("what receivers were told could not be read: {error}"));
@@ -99,6 +103,7 @@ pub(super) fn verdict(
 fn unsuppressed(
     expectation: &AlertExpectation,
     source: &str,
+    evaluation: f64,
     evidence: &Evidence,
     (from, until): (Timestamp, Timestamp),
 ) -> ExpectationRecord {
@@ -117,10 +122,22 @@ fn unsuppressed(
     }
     // A look notes only what changed: that it saw no suppression is known of a look that was made.
     let (looks, since) = (&evidence.alertmanager_looks, from + ON_ITS_WAY);
-    if !looks.is_empty() && !looks.iter().any(|at| (since..until).contains(at)) {
+    let last = looks.iter().rev().find(|at| (since..until).contains(*at));
+    if !looks.is_empty() && last.is_none() {
         return because(
             Reason::EvidenceMissing,
             format!("nobody looked at Alertmanager while {source} and {expectation} fired together"),
+        );
+    }
+    // The source may have come to it late, and then also after the last look.
+    let unseen = last.and_then(|last| {
+        let late = last.duration_since(from).as_secs_f64();
+        lateness::explains_delay(from, late, evaluation, evidence)
+    });
+    if let Some(why) = unseen {
+        return because(
+            Reason::HostBusy,
+            format!("Alertmanager was not seen to suppress {expectation} by {source} soon enough; {why}"),
         );
     }
     let mut record = because(
@@ -194,7 +211,7 @@ mod tests {
     use super::super::judge;
     use super::*;
     use crate::checks::fixtures::{alert_evidence, alert_series, at, labels, plan};
-    use crate::evidence::{Evidence, LatenessSample};
+    use crate::evidence::{Evidence, LatenessSample, Notification};
 
     /// The expected alert fires from 16 s to 22.5 s; `ServiceDown` from 15 s to 25 s inhibits it.
     fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
@@ -260,6 +277,33 @@ mod tests {
         assert_eq!(told(16_600, 0.02), Some(Reason::NotInhibited));
         assert_eq!(told(16_600, 0.2), Some(Reason::HostBusy));
         assert_eq!(told(18_000, 0.2), Some(Reason::NotInhibited), "nothing is so late");
+    }
+
+    #[test]
+    fn of_several_notifications_the_one_that_nothing_excuses_counts() {
+        let record = judged(|it| {
+            let told = alert_evidence().notifications.unwrap().remove(0);
+            let at_ms = |ms| Notification { received_at: at(ms), ..told.clone() };
+            it.notifications = Ok(vec![at_ms(16_600), at_ms(18_000)]);
+            it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst: 0.2 }).collect();
+        });
+        assert_eq!(record.reason, Some(Reason::NotInhibited), "{}", record.sentence);
+    }
+
+    #[test]
+    fn a_suppression_that_was_late_on_a_busy_host_may_have_come_after_the_last_look() {
+        let looked = |last: i64, worst: f64| {
+            judged(|it| {
+                it.alertmanager[0].state = "active".into();
+                it.alertmanager[0].inhibited_by.clear();
+                it.alertmanager_looks = vec![at(last)];
+                it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
+            })
+            .reason
+        };
+        assert_eq!(looked(16_600, 0.02), Some(Reason::NotInhibited));
+        assert_eq!(looked(16_600, 0.2), Some(Reason::HostBusy));
+        assert_eq!(looked(18_000, 0.2), Some(Reason::NotInhibited), "nothing is so late");
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_drill::Fault;
 use jiff::{SignedDuration, Timestamp};
 
 use super::steps::Step;
 use crate::deadline::{Clockwork, TIMER_LATE};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, PartSample};
+use crate::host::Usage;
 
 /// Timers that a step passes at most: a scrape's, an evaluation's, that of what sends, and that of a group.
 const TIMERS: f64 = 4.0;
@@ -15,6 +17,9 @@ const TIMERS: f64 = 4.0;
 /// Processors of which so much is used have nothing left: who needs one waits. Measured beside four busy loops on two:
 /// 0.998 and more. The harness's own timers, which need next to nothing, then often ring in time all the same.
 const SATURATED: f64 = 0.95;
+
+/// More than the time between two looks at processes.
+const OF_PROCESSES: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// Why `step`, which ended `observed` seconds after its begin and outside its window, decides nothing; none when it does.
 ///
@@ -148,8 +153,15 @@ impl std::fmt::Display for Lateness {
     }
 }
 
-/// The share of all processors that was used at this time; none where it is not known.
+/// The share of all processors that was used at this time; none where it is not known. Not by a drill's own burner: it
+/// has the lowest priority, so that nobody waits for it. Processes are looked at once a second, so that beside a burner
+/// the time is taken wider.
 fn used(evidence: &Evidence, from: Timestamp, until: Timestamp) -> Option<f64> {
+    let (wide_from, wide_until) = (from - OF_PROCESSES, until + OF_PROCESSES);
+    let burns = |one: &PartSample| one.part == Fault::BURNER && (wide_from..=wide_until).contains(&one.at);
+    if evidence.parts.iter().any(burns) {
+        return Usage::between(evidence, wide_from, wide_until).map(|usage| usage.without_burner());
+    }
     let begins = std::iter::once(evidence.began).chain(evidence.host.iter().map(|sample| sample.at));
     let meanwhile =
         evidence.host.iter().zip(begins).filter(|(sample, begin)| sample.at >= from && *begin <= until);
@@ -291,5 +303,27 @@ mod tests {
             (busy.of_a_timer() - TIMER_LATE).abs() < 1e-9
                 && busy.to_string().contains("no processor was idle")
         );
+    }
+
+    #[test]
+    fn processors_that_a_drill_burns_itself_delay_nobody() {
+        let lateness = |part: &str| {
+            let mut evidence = Evidence::begun(at(0));
+            evidence.processors = Some(2);
+            let looks = (0..=30).map(|n| n * 200);
+            evidence.host = looks.map(|ms| HostSample { at: at(ms), busy: 1.0, waiting: 0.0 }).collect();
+            let sample = |second: i64| PartSample {
+                at: at(second * 1_000),
+                part: part.into(),
+                pid: 7,
+                resident_bytes: 0,
+                cpu_ms: u64::try_from(second).unwrap() * 1_800,
+                open_fds: 0,
+            };
+            evidence.parts = (0..=6).map(sample).collect();
+            Lateness::between(at(3_000), at(3_200), &evidence)
+        };
+        assert_eq!(lateness(Fault::BURNER), None);
+        assert!(lateness("somebody").is_some());
     }
 }
