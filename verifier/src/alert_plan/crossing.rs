@@ -10,8 +10,12 @@ use crate::deadline::{Crossing, SteppingMean};
 /// The flow of requests may differ from its mean by so much of the window.
 const UNSTEADY_LOAD: f64 = 0.025;
 
-/// The use of processors may differ from its mean by so much of the window.
+/// The use of processors may differ from its mean by so much of the window: between two looks it is taken as even.
 const UNSTEADY_PROCESSORS: f64 = 0.03;
+
+/// The mean share of processor time over a window may be off by so much: the kernel counts it in ticks of 10 ms, of which
+/// scrapes and looks see what is full. It is then off in time by as long as it takes to move so far, at (r1−r0)/w a second.
+const UNSURE_PROCESSORS: f64 = 0.015;
 
 impl AlertPlan {
     /// How the expression follows the begin of `fault`: by what was measured of it, or before anything was by what is
@@ -39,12 +43,9 @@ impl AlertPlan {
             (_, Fault::HostCpu { .. }) => {
                 let (processors, condition) = (measured?.processors?, self.busy_condition()?);
                 let levels = if rising { processors.rising } else { processors.falling };
-                Some(Crossing::Busy(self.mean(
-                    condition.window,
-                    condition.threshold,
-                    levels,
-                    UNSTEADY_PROCESSORS,
-                )))
+                let step = (levels.1 - levels.0).max(UNSURE_PROCESSORS);
+                let unsteady = UNSTEADY_PROCESSORS.max(UNSURE_PROCESSORS / step);
+                Some(Crossing::Busy(self.mean(condition.window, condition.threshold, levels, unsteady)))
             }
             (Shape::Gauge { selector, .. }, _)
                 if selector.offset.is_zero() && is_immediate(selector.metric.as_deref(), fault) =>
