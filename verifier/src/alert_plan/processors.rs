@@ -207,28 +207,21 @@ enum IdleModes {
 
 /// What a selector of idle modes alone takes as such.
 fn idle_modes(selector: &SelectorInfo) -> Option<IdleModes> {
-    let [mode] = modes(selector)?[..] else { return None };
-    match mode.operator() {
-        MatchOperator::Equal => (mode.value() == "idle").then_some(IdleModes::Idle),
-        MatchOperator::Regex => listed(mode.value()),
-        MatchOperator::NotEqual | MatchOperator::NotRegex => None,
-    }
+    listed(selector, MatchOperator::Equal, MatchOperator::Regex)
 }
 
 /// What a selector of all other modes takes as idle.
 fn all_but_idle_modes(selector: &SelectorInfo) -> Option<IdleModes> {
-    let [mode] = modes(selector)?[..] else { return None };
-    match mode.operator() {
-        MatchOperator::NotEqual => (mode.value() == "idle").then_some(IdleModes::Idle),
-        MatchOperator::NotRegex => listed(mode.value()),
-        MatchOperator::Equal | MatchOperator::Regex => None,
-    }
+    listed(selector, MatchOperator::NotEqual, MatchOperator::NotRegex)
 }
 
-fn listed(modes: &str) -> Option<IdleModes> {
-    match modes {
-        "idle" => Some(IdleModes::Idle),
-        "idle|iowait" | "iowait|idle" => Some(IdleModes::IdleAndWaiting),
+/// The modes that the one matcher of modes lists, by an operator for `one` or for `several`.
+fn listed(selector: &SelectorInfo, one: MatchOperator, several: MatchOperator) -> Option<IdleModes> {
+    let [mode] = modes(selector)?[..] else { return None };
+    let (lists_several, lists_one) = (mode.operator() == several, mode.operator() == one);
+    match mode.value() {
+        "idle" if lists_one || lists_several => Some(IdleModes::Idle),
+        "idle|iowait" | "iowait|idle" if lists_several => Some(IdleModes::IdleAndWaiting),
         _ => None,
     }
 }

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::deadline::Clockwork;
 use crate::evidence::{
-    AlertmanagerSighting, CounterSnapshot, EndedBecause, Evidence, LiveConfiguration, LiveRule, Notification,
-    NotifiedAlert, RuleProbe, Sample, Series,
+    AlertmanagerSighting, CounterSnapshot, EndedBecause, Evidence, LatenessSample, LiveConfiguration,
+    LiveRule, Notification, NotifiedAlert, RuleProbe, Sample, Series,
 };
 use crate::plan::Plan;
 
@@ -114,6 +114,18 @@ pub(crate) fn alert_series(name: &str, state: &str, times: impl IntoIterator<Ite
     );
     one.samples = times.into_iter().map(|at_ms| Sample { at_ms, value: 1.0 }).collect();
     one
+}
+
+/// Puts these samples of the expected alert in that state in place of what there was.
+pub(crate) fn set_samples(evidence: &mut Evidence, state: &str, times: impl IntoIterator<Item = i64>) {
+    let alerts = evidence.alerts.as_mut().unwrap();
+    alerts.retain(|one| one.label("alertname") != "HighErrorRate" || one.label("alertstate") != state);
+    alerts.push(alert_series("HighErrorRate", state, times));
+}
+
+/// The harness's timers rang so late between 10 s and 30 s.
+pub(crate) fn set_late_timers(evidence: &mut Evidence, worst: f64) {
+    evidence.lateness = (50..=150).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
 }
 
 /// The one group evaluated until so many milliseconds, each seen.

@@ -3,24 +3,13 @@
 use firedrill_record::{ExpectationRecord, Reason, Verdict};
 
 use super::{Outlook, judge, outlook};
-use crate::checks::fixtures::{alert_evidence, alert_series, at, expectation, plan, series};
-use crate::evidence::{Evidence, LatenessSample};
+use crate::checks::fixtures::{alert_evidence, at, expectation, plan, series, set_late_timers, set_samples};
+use crate::evidence::Evidence;
 
 fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
     let mut evidence = alert_evidence();
     change(&mut evidence);
     judge(&plan(), 0, &expectation(), &evidence)
-}
-
-fn samples(evidence: &mut Evidence, state: &str, times: impl IntoIterator<Item = i64>) {
-    let alerts = evidence.alerts.as_mut().unwrap();
-    alerts.retain(|one| one.label("alertname") != "HighErrorRate" || one.label("alertstate") != state);
-    alerts.push(alert_series("HighErrorRate", state, times));
-}
-
-/// Its timers rang so late between 10 s and 30 s.
-fn late_timers(evidence: &mut Evidence, worst: f64) {
-    evidence.lateness = (50..=150).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
 }
 
 #[test]
@@ -30,7 +19,7 @@ fn what_did_not_come_and_could_still_come_late_decides_nothing() {
         let mut evidence = alert_evidence();
         evidence.notifications.as_mut().unwrap().truncate(1);
         evidence.ended = at(ended);
-        late_timers(&mut evidence, worst);
+        set_late_timers(&mut evidence, worst);
         let decided = outlook(&plan(), &expectation(), &evidence) == Outlook::Decided;
         (judge(&plan(), 0, &expectation(), &evidence).reason, decided)
     };
@@ -46,7 +35,7 @@ fn an_alert_that_was_taken_up_late_and_told_at_once_is_no_early_one() {
         judged(|evidence| {
             evidence.alertmanager[0].updated_at = at(16_100);
             evidence.notifications.as_mut().unwrap()[0].received_at = at(delivered);
-            late_timers(evidence, worst);
+            set_late_timers(evidence, worst);
         })
         .reason
     };
@@ -64,7 +53,7 @@ fn a_resolution_that_a_late_tick_tells_is_no_early_one() {
             live.alertmanager_yaml =
                 live.alertmanager_yaml.replace("group_interval: 5s", "group_interval: 3s");
             evidence.notifications.as_mut().unwrap()[1].received_at = at(delivered);
-            late_timers(evidence, worst);
+            set_late_timers(evidence, worst);
         })
     };
     assert_eq!(told(25_210, 0.02).verdict, Verdict::Held);
@@ -77,12 +66,12 @@ fn a_resolution_that_a_late_tick_tells_is_no_early_one() {
 fn a_for_that_is_too_long_is_excused_by_no_busy_host_but_by_one_that_lost_a_scrape() {
     let fires_at = |ms: i64, worst: f64, scrape: f64| {
         judged(|evidence| {
-            samples(evidence, "pending", (11_000..ms).step_by(250));
-            samples(evidence, "firing", (ms..22_500).step_by(250));
+            set_samples(evidence, "pending", (11_000..ms).step_by(250));
+            set_samples(evidence, "firing", (ms..22_500).step_by(250));
             evidence.alertmanager[0].starts_at = at(ms);
             evidence.alertmanager[0].updated_at = at(ms + 5);
             evidence.notifications.as_mut().unwrap()[0].received_at = at(ms + 210);
-            late_timers(evidence, worst);
+            set_late_timers(evidence, worst);
             scraped_for(evidence, 12_100, scrape);
         })
         .reason
@@ -96,8 +85,8 @@ fn a_for_that_is_too_long_is_excused_by_no_busy_host_but_by_one_that_lost_a_scra
 fn an_alert_that_a_lost_scrape_ended_decides_nothing() {
     let ends_at = |ms: i64, scrape: f64| {
         judged(|evidence| {
-            samples(evidence, "firing", (16_000..ms).step_by(250));
-            late_timers(evidence, 0.2);
+            set_samples(evidence, "firing", (16_000..ms).step_by(250));
+            set_late_timers(evidence, 0.2);
             scraped_for(evidence, 17_300, scrape);
         })
         .reason

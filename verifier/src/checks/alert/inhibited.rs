@@ -210,8 +210,8 @@ mod tests {
 
     use super::super::judge;
     use super::*;
-    use crate::checks::fixtures::{alert_evidence, alert_series, at, labels, plan};
-    use crate::evidence::{Evidence, LatenessSample, Notification};
+    use crate::checks::fixtures::{alert_evidence, alert_series, at, labels, plan, set_late_timers};
+    use crate::evidence::{Evidence, Notification};
 
     /// The expected alert fires from 16 s to 22.5 s; `ServiceDown` from 15 s to 25 s inhibits it.
     fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
@@ -270,7 +270,7 @@ mod tests {
             judged(|it| {
                 it.notifications = Ok(vec![alert_evidence().notifications.unwrap().remove(0)]);
                 it.notifications.as_mut().unwrap()[0].received_at = at(ms);
-                it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
+                set_late_timers(it, worst);
             })
             .reason
         };
@@ -285,7 +285,7 @@ mod tests {
             let told = alert_evidence().notifications.unwrap().remove(0);
             let at_ms = |ms| Notification { received_at: at(ms), ..told.clone() };
             it.notifications = Ok(vec![at_ms(16_600), at_ms(18_000)]);
-            it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst: 0.2 }).collect();
+            set_late_timers(it, 0.2);
         });
         assert_eq!(record.reason, Some(Reason::NotInhibited), "{}", record.sentence);
     }
@@ -297,7 +297,7 @@ mod tests {
                 it.alertmanager[0].state = "active".into();
                 it.alertmanager[0].inhibited_by.clear();
                 it.alertmanager_looks = vec![at(last)];
-                it.lateness = (70..130).map(|n| LatenessSample { at: at(n * 200), worst }).collect();
+                set_late_timers(it, worst);
             })
             .reason
         };

@@ -220,19 +220,13 @@ mod tests {
     use firedrill_record::{Segment, Verdict};
 
     use super::*;
-    use crate::checks::fixtures::{alert_evidence, at, expectation, plan};
+    use crate::checks::fixtures::{alert_evidence, at, expectation, plan, set_samples};
     use crate::evidence::LatenessSample;
 
     fn judged(change: impl FnOnce(&mut Evidence)) -> ExpectationRecord {
         let mut evidence = alert_evidence();
         change(&mut evidence);
         judge(&plan(), 0, &expectation(), &evidence)
-    }
-
-    fn samples(evidence: &mut Evidence, state: &str, times: impl IntoIterator<Item = i64>) {
-        let alerts = evidence.alerts.as_mut().unwrap();
-        alerts.retain(|one| one.label("alertname") != "HighErrorRate" || one.label("alertstate") != state);
-        alerts.push(crate::checks::fixtures::alert_series("HighErrorRate", state, times));
     }
 
     #[test]
@@ -260,8 +254,8 @@ mod tests {
     #[test]
     fn an_alert_that_fires_before_its_for_has_passed_violates() {
         let record = judged(|evidence| {
-            samples(evidence, "pending", (11_000..14_000).step_by(250));
-            samples(evidence, "firing", (14_000..22_500).step_by(250));
+            set_samples(evidence, "pending", (11_000..14_000).step_by(250));
+            set_samples(evidence, "firing", (14_000..22_500).step_by(250));
         });
         assert_eq!(record.reason, Some(Reason::TooEarly), "{}", record.sentence);
     }
@@ -308,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_alert_that_was_active_before_the_fault_proves_nothing() {
-        let record = judged(|evidence| samples(evidence, "pending", (9_000..16_000).step_by(250)));
+        let record = judged(|evidence| set_samples(evidence, "pending", (9_000..16_000).step_by(250)));
         assert_eq!(record.reason, Some(Reason::AlreadyActive));
     }
 
@@ -336,7 +330,7 @@ mod tests {
             evidence.ended_because = Some(EndedBecause::Interrupted);
             evidence.faults[0].undo_asked = Some(at(15_000));
             evidence.alerts.as_mut().unwrap().retain(|one| one.label("alertstate") != "firing");
-            samples(evidence, "pending", (11_000..15_000).step_by(250));
+            set_samples(evidence, "pending", (11_000..15_000).step_by(250));
         });
         assert_eq!(record.verdict, Verdict::NotReached, "{}", record.sentence);
     }
